@@ -1,0 +1,33 @@
+"""``chengxin serve``: the web pages, the API and the embedded engine in one process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve")(serve)
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="监听地址")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="监听端口", min=0, max=65535)] = 8000,
+    proxy: Annotated[str, typer.Option(help="可信反向代理的地址，逗号分隔；其余来源的转发头一律不信")] = "127.0.0.1",
+) -> None:
+    """启动网页、接口与内置处理引擎；空数据库会自动建好。
+
+    例：`chengxin serve --port 8000`
+    """
+    import uvicorn
+
+    from api.app import create_app
+    from infra.settings import load_settings
+
+    app = create_app(load_settings())
+    typer.echo(f"诚信直播：http://{host}:{port}  （按 Ctrl+C 停止）", err=True)
+    uvicorn.run(
+        app, host=host, port=port, forwarded_allow_ips=proxy, access_log=False, log_level="warning", server_header=False
+    )

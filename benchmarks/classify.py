@@ -1,0 +1,151 @@
+"""Detector throughput on one core against what one would write first: a regex of all terms, jieba with HMM, TF-IDF, LinearSVC.
+
+Both see the same texts in the same run. The baseline answers per utterance, as the obvious program does; ours takes batches
+(and is also timed one text at a time). Where real reviews lie beside the repository, the share of them that is flagged is
+counted as well; they are lawful nearly all, so that share is mostly false alarms.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import random
+import re
+import resource
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, cycle, islice
+from pathlib import Path
+from statistics import median, quantiles
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import jieba
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.svm import LinearSVC
+
+from classifiers.corpus import Line, load_corpus
+from classifiers.detector import Detector
+from classifiers.finding import Item
+from lexicons.loader import load_lexicon
+from lexicons.schema import Lexicon
+from streams.sampleday import SAMPLE_DAY
+
+SEED = 11
+LEAST_TERMS = 5_000
+TEXTS = 20_000
+BASELINE_TEXTS = 1_500
+SINGLES = 3_000
+BATCHES = (512, 2_000)
+REVIEWS = Path("../shared/data/reviews/online_shopping_10_cats.zip")
+Naive = Callable[[str], bool]
+
+
+def main() -> None:
+    """Print one JSON line per measurement."""
+    quick = 10 if os.environ.get("BENCH_QUICK") else 1
+    jieba.setLogLevel(60)
+    lexicon = load_lexicon()
+    corpus = load_corpus(codes=lexicon.codes).lines
+    texts = _texts(corpus, TEXTS // quick)
+    started = time.perf_counter()
+    detector = Detector.load()
+    load = time.perf_counter() - started
+    detector.check([Item(text=text) for text in texts[:2000]])
+    ours = {f"batches of {size}": _batched(detector, texts, size) for size in BATCHES}
+    for name, rate in ours.items():
+        _say(way=f"ours, {name}", texts=len(texts), utterances_per_second=round(rate))
+    _singles(detector, texts[: SINGLES // quick])
+    naive, terms = _naive(lexicon, corpus)
+    rate = _one_by_one(naive, texts[: BASELINE_TEXTS // quick])
+    _say(way="baseline, one utterance at a time", terms=terms, utterances_per_second=round(rate))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    _say(ratio=round(max(ours.values()) / rate, 1), detector_load_seconds=round(load, 2), peak_resident_mebibytes=peak)
+    _reviews(detector, quick)
+
+
+def _texts(corpus: Sequence[Line], count: int) -> list[str]:
+    """Mostly a livestream's talk, a fifth of it sentences of the corpus: about what a watched day holds."""
+    talk = [
+        json.loads(line)["text"]
+        for path in sorted(SAMPLE_DAY.glob("rooms/*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    lawful = [line.text for line in corpus if line.lawful]
+    unlawful = [line.text for line in corpus if not line.lawful]
+    rng = random.Random(SEED)
+    mixed = list(chain(islice(cycle(talk), count * 4 // 5), rng.choices(lawful, k=count * 19 // 100)))
+    mixed += rng.choices(unlawful, k=count - len(mixed))
+    rng.shuffle(mixed)
+    return mixed
+
+
+def _batched(detector: Detector, texts: Sequence[str], size: int) -> float:
+    items = [Item(text=text) for text in texts]
+    started = time.perf_counter()
+    for first in range(0, len(items), size):
+        detector.check(items[first : first + size])
+    return len(items) / (time.perf_counter() - started)
+
+
+def _singles(detector: Detector, texts: Sequence[str]) -> None:
+    times = []
+    for text in texts:
+        started = time.perf_counter()
+        detector.check([Item(text=text)])
+        times.append(1e6 * (time.perf_counter() - started))
+    _say(way="ours, one utterance at a time", p50_us=round(median(times)), p99_us=round(quantiles(times, n=100)[-1]))
+
+
+def _naive(lexicon: Lexicon, corpus: Sequence[Line]) -> tuple[Naive, int]:
+    terms = sorted({term for concept in lexicon.concepts.values() for term in concept.terms}, key=len, reverse=True)
+    if len(terms) < LEAST_TERMS:
+        raise SystemExit(f"the lexicon has only {len(terms)} terms; the comparison wants {LEAST_TERMS}")
+    pattern = re.compile("|".join(map(re.escape, terms)))
+    vectorizer = TfidfVectorizer(tokenizer=jieba.lcut, token_pattern=None, lowercase=False)
+    features = vectorizer.fit_transform([line.text for line in corpus])
+    model = LinearSVC().fit(features, [line.label for line in corpus])
+
+    def flagged(text: str) -> bool:
+        hits = pattern.findall(text)
+        label = model.predict(vectorizer.transform([text]))[0]
+        return bool(hits) and label != "ok"
+
+    return flagged, len(terms)
+
+
+def _one_by_one(naive: Naive, texts: Sequence[str]) -> float:
+    started = time.perf_counter()
+    for text in texts:
+        naive(text)
+    return len(texts) / (time.perf_counter() - started)
+
+
+def _reviews(detector: Detector, quick: int) -> None:
+    if not REVIEWS.exists():
+        _say(reviews="not there, not measured")
+        return
+    reviews = list(_read_reviews())[:: quick * 2]
+    violations = caught = 0
+    for first in range(0, len(reviews), BATCHES[-1]):
+        for result in detector.check([Item(text=text) for text in reviews[first : first + BATCHES[-1]]]):
+            violations += any(finding.status == "violation" for finding in result.findings)
+            caught += any(finding.caught for finding in result.findings)
+    shares = {"violation": round(violations / len(reviews), 4), "any": round(caught / len(reviews), 4)}
+    _say(real_reviews=len(reviews), share_flagged=shares)
+
+
+def _read_reviews() -> Iterator[str]:
+    with zipfile.ZipFile(REVIEWS) as archive:
+        name = next(name for name in archive.namelist() if name.endswith(".csv"))
+        with archive.open(name) as file:
+            for row in csv.DictReader(io.TextIOWrapper(file, "utf-8")):
+                if row["review"]:
+                    yield row["review"]
+
+
+def _say(**facts: object) -> None:
+    print(json.dumps(facts, ensure_ascii=False), flush=True)

@@ -1,0 +1,283 @@
+"""Flags: findings put before an officer, with the words around them. A flag is a lead; it accuses nobody and costs no points."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b32encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+
+from casework.paging import decode_cursor, encode_cursor
+from casework.tables import decisions, flag_context, flags
+from classifiers.finding import Finding, Versions
+from infra.database import insert_ignore
+from infra.errors import NotFound
+
+Source = Literal["transcript", "listing"]
+SELF_CORRECTED = "corrected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewFlag:
+    """What is needed to raise a flag. ``subject``, ``room``, ``host``, ``operator`` and ``seller`` are subject ids."""
+
+    event_id: str
+    source: Source
+    platform: str
+    subject: str
+    text: str
+    finding: Finding
+    versions: Versions
+    spoken_at: datetime
+    others: tuple[Finding, ...] = ()
+    room: str | None = None
+    session: str | None = None
+    host: str | None = None
+    operator: str | None = None
+    seller: str | None = None
+    listing: str | None = None
+    category: str | None = None
+
+    @property
+    def id(self) -> str:
+        return flag_id(source=self.source, platform=self.platform, event_id=self.event_id, code=self.finding.code)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLine:
+    """One utterance near a flag."""
+
+    event_id: str
+    start: datetime
+    end: datetime | None
+    speaker: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionView:
+    """The decision that stands on a flag or complaint."""
+
+    id: str
+    outcome: str
+    code: str | None
+    severity: str | None
+    note: str
+    officer: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """A flag as officers see it in a list."""
+
+    id: str
+    event_id: str
+    source: str
+    code: str
+    subject: str
+    platform: str
+    room: str | None
+    session: str | None
+    host: str | None
+    operator: str | None
+    seller: str | None
+    listing: str | None
+    category: str | None
+    severity: str
+    machine_status: str
+    status: str
+    confidence: float
+    text: str
+    finding: Finding
+    others: tuple[Finding, ...]
+    versions: Versions
+    correction: dict[str, Any] | None
+    spoken_at: datetime
+    raised_at: datetime
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        return (self.finding, *self.others)
+
+
+@dataclass(frozen=True, slots=True)
+class FlagView:
+    """A flag with the utterances around it and the decision that stands."""
+
+    flag: Flag
+    context: tuple[ContextLine, ...]
+    decision: DecisionView | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlagPage:
+    """Some flags of the queue; ``next`` is the cursor to go on with, or None at the end."""
+
+    items: tuple[Flag, ...]
+    next: str | None
+
+
+def flag_id(*, source: str, platform: str, event_id: str, code: str) -> str:
+    """The same event and code always give the same id (100 bits), so that a replay raises no second flag."""
+    digest = hashlib.sha256("\0".join((source, platform, event_id, code)).encode()).digest()
+    return b32encode(digest[:15]).decode().lower()[:20]
+
+
+def raise_flag(connection: Connection, new: NewFlag, *, at: datetime) -> bool:
+    """Put a finding before the officers. False: this event was flagged with this code before."""
+    row = {
+        **{name: getattr(new, name) for name in _PLAIN_FIELDS},
+        "id": new.id,
+        "code": new.finding.code,
+        "severity": new.finding.severity,
+        "machine_status": new.finding.status,
+        "status": "open",
+        "confidence": new.finding.confidence,
+        "finding": msgspec.to_builtins(new.finding),
+        "others": msgspec.to_builtins(new.others),
+        "versions": msgspec.to_builtins(new.versions),
+        "raised_at": at,
+    }
+    return bool(insert_ignore(connection, flags, [row]) == 1)
+
+
+def add_context(connection: Connection, *, flag: str, lines: Sequence[ContextLine]) -> int:
+    """Add utterances around a flag; those already there are left alone. Returns how many were new."""
+    rows = [
+        {"flag": flag, "event_id": x.event_id, "start": x.start, "end": x.end, "speaker": x.speaker, "text": x.text}
+        for x in lines
+    ]
+    return insert_ignore(connection, flag_context, rows) if rows else 0
+
+
+def mark_self_corrected(connection: Connection, *, flag: str, by_event: str, text: str, at: datetime) -> None:
+    """The host took the claim back on air (令117 art. 31): noted on the flag; the officer still decides."""
+    correction = {"event": by_event, "text": text, "at": at.isoformat()}
+    first = and_(flags.c.id == flag, flags.c.machine_status != SELF_CORRECTED)
+    connection.execute(update(flags).where(first).values(machine_status=SELF_CORRECTED, correction=correction))
+
+
+def get(connection: Connection, *, id: str) -> FlagView:
+    """One flag with context and standing decision; raises ``NotFound``."""
+    row = connection.execute(select(flags).where(flags.c.id == id)).one_or_none()
+    if row is None:
+        raise NotFound("线索", id)
+    lines = connection.execute(
+        select(flag_context).where(flag_context.c.flag == id).order_by(flag_context.c.start, flag_context.c.event_id)
+    )
+    context = tuple(ContextLine(x.event_id, x.start, x.end, x.speaker, x.text) for x in lines)
+    return FlagView(_flag(row), context, standing_decision(connection, flag=id))
+
+
+def standing_decision(
+    connection: Connection, *, flag: str | None = None, complaint: str | None = None
+) -> DecisionView | None:
+    """The newest decision on a flag or complaint that was not withdrawn, or None."""
+    column, value = (decisions.c.flag, flag) if flag else (decisions.c.complaint, complaint)
+    query = select(decisions).where(column == value, decisions.c.withdrawn_at.is_(None))
+    row = connection.execute(query.order_by(decisions.c.number.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    return DecisionView(row.id, row.outcome, row.code, row.severity, row.note, row.officer, row.decided_at)
+
+
+def queue(
+    connection: Connection,
+    *,
+    status: str | None = None,
+    code: str | None = None,
+    subject: str | None = None,
+    severity: str | None = None,
+    platform: str | None = None,
+    limit: int = 50,
+    after: str | None = None,
+) -> FlagPage:
+    """Flags by urgency: gravest first, then longest waiting. ``after`` is the cursor of the page before."""
+    query = _narrow(select(flags), status=status, code=code, subject=subject, severity=severity, platform=platform)
+    if after:
+        query = _after(query, after)
+    query = query.order_by(flags.c.severity.desc(), flags.c.spoken_at, flags.c.id)
+    rows = connection.execute(query.limit(limit + 1)).all()
+    items = tuple(_flag(row) for row in rows[:limit])
+    last = items[-1] if len(rows) > limit else None
+    return FlagPage(items, encode_cursor(last.severity, last.spoken_at.isoformat(), last.id) if last else None)
+
+
+def neighbours(connection: Connection, *, flag: Flag, **wanted: str | None) -> tuple[str | None, str | None]:
+    """The ids of the flags before and after this one in the queue narrowed by ``wanted`` (as for ``queue``)."""
+    place = encode_cursor(flag.severity, flag.spoken_at.isoformat(), flag.id)
+    following = queue(connection, limit=1, after=place, **wanted).items
+    query = _narrow(select(flags.c.id), **wanted).where(_earlier(flag))
+    before = query.order_by(flags.c.severity, flags.c.spoken_at.desc(), flags.c.id.desc()).limit(1)
+    return connection.execute(before).scalar(), following[0].id if following else None
+
+
+def counts(connection: Connection) -> dict[str, dict[str, int]]:
+    """How many flags by status, and how many open ones by severity, code and platform."""
+    result = {"status": _count(connection, flags.c.status)}
+    for column in (flags.c.severity, flags.c.code, flags.c.platform):
+        result[column.name] = _count(connection, column, flags.c.status == "open")
+    return result
+
+
+_PLAIN_FIELDS = (
+    "event_id",
+    "source",
+    "platform",
+    "subject",
+    "text",
+    "spoken_at",
+    "room",
+    "session",
+    "host",
+    "operator",
+    "seller",
+    "listing",
+    "category",
+)
+
+
+def _count(connection: Connection, column: Any, *where: Any) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(select(column, func.count()).where(*where).group_by(column))}
+
+
+def _narrow(query: Select[Any], *, subject: str | None = None, **equal: str | None) -> Select[Any]:
+    query = query.where(*(flags.c[name] == value for name, value in equal.items() if value))
+    if subject:
+        query = query.where(or_(flags.c.subject == subject, flags.c.operator == subject, flags.c.room == subject))
+    return query
+
+
+def _earlier(flag: Flag) -> ColumnElement[bool]:
+    same = flags.c.severity == flag.severity
+    return or_(
+        flags.c.severity > flag.severity,
+        and_(same, flags.c.spoken_at < flag.spoken_at),
+        and_(same, flags.c.spoken_at == flag.spoken_at, flags.c.id < flag.id),
+    )
+
+
+def _after(query: Select[Any], cursor: str) -> Select[Any]:
+    severity, spoken, identifier = decode_cursor(cursor, 3, moment=1)
+    at = datetime.fromisoformat(spoken)
+    return query.where(
+        or_(
+            flags.c.severity < severity,
+            and_(flags.c.severity == severity, flags.c.spoken_at > at),
+            and_(flags.c.severity == severity, flags.c.spoken_at == at, flags.c.id > identifier),
+        )
+    )
+
+
+def _flag(row: Row[Any]) -> Flag:
+    values = dict(row._mapping)
+    values["finding"] = msgspec.convert(values["finding"], Finding)
+    values["others"] = msgspec.convert(values["others"], tuple[Finding, ...])
+    values["versions"] = msgspec.convert(values["versions"], Versions)
+    return Flag(**values)

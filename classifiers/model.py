@@ -1,0 +1,235 @@
+"""The exported linear model: loads weights, scores sparse rows, and accounts for every score. It never trains.
+
+Two questions, both linear in the features: the *gate* g asks whether the text breaks any rule at all; the *code scores*
+s_k ask which. For the best code p the score is a_p·g + b_p. Any other code k must also stand on its own: a_k·s_k + b_k, or
+a_k·(g + s_k - s_p) + b_k when that is less. All are calibrated log-odds, so the confidence is their logistic function, and
+linear, so the contributions of the features add up to them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
+from numpy.typing import NDArray
+
+from classifiers.features import Rows, Values
+from classifiers.freshness import META_FILE, MODEL_DIR, WEIGHTS_FILE
+from classifiers.vocabulary import Vocabulary
+from infra.errors import ConfigurationError
+
+FORMAT = 3
+RETRAIN = "请运行 chengxin train 重新训练"
+
+
+class Meta(Struct, frozen=True, kw_only=True):
+    """What a model was made of, and how it did in cross-validation (shares of 1).
+
+    ``lexicon``, ``corpus``, ``code`` are content hashes; ``size`` is the length of the weights file in bytes.
+    """
+
+    format: int
+    version: str
+    lexicon: str
+    corpus: str
+    code: str
+    size: int = 0
+    codes: tuple[str, ...]
+    lines: int
+    recall: float
+    false_alarms: float
+    right_code: float
+
+
+@dataclass(slots=True)
+class Weights:
+    """``gate`` [columns] and its bias, ``codes`` [columns, codes] and biases, calibration and threshold per code.
+
+    ``caution`` is added to the threshold where no frame of the lexicon is asserted: single words out of their context sway
+    the model most in everyday talk.
+    """
+
+    gate: Values
+    gate_bias: float
+    codes: Values
+    codes_bias: Values
+    slope: Values
+    offset: Values
+    threshold: Values
+    caution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A code of a row with its calibrated log-odds.
+
+    ``gated``: whether the gate's weights are in the score; ``behind``: the best code, whose lead is taken off (or None).
+    """
+
+    row: int
+    code: int
+    score: float
+    gated: bool
+    behind: int | None
+
+
+class Model:
+    """Weights with their vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary, weights: Weights, meta: Meta) -> None:
+        self.vocabulary = vocabulary
+        self.weights = weights
+        self.meta = meta
+        usable = weights.slope > 0
+        reach = np.where(usable, (weights.threshold - weights.offset) / np.where(usable, weights.slope, 1.0), np.inf)
+        self._loosest_gate = float(reach.min())
+
+    def gate(self, rows: Rows) -> Values:
+        """Uncalibrated log-odds, per row, that the text breaks a rule."""
+        row = np.repeat(np.arange(len(rows.first) - 1), np.diff(rows.first))
+        sums = np.bincount(row, weights=self.weights.gate[rows.column] * rows.value, minlength=len(rows.first) - 1)
+        return np.asarray(sums + self.weights.gate_bias, dtype=np.float64)
+
+    def codes(self, rows: Rows, row: int) -> Values:
+        """Uncalibrated scores of all codes for one row."""
+        part = slice(rows.first[row], rows.first[row + 1])
+        sums = rows.value[part] @ self.weights.codes[rows.column[part]] + self.weights.codes_bias
+        return np.asarray(sums, dtype=np.float64)
+
+    def score(self, rows: Rows, framed: Collection[int]) -> list[Scored]:
+        """Codes that reach their threshold, row by row, best first. Rows without any do not appear.
+
+        ``framed``: the rows in which a frame is asserted.
+        """
+        gate = self.gate(rows)
+        found: list[Scored] = []
+        for row in np.flatnonzero(gate >= self._loosest_gate).tolist():
+            caution = 0.0 if row in framed else self.weights.caution
+            found.extend(self._passing(row, float(gate[row]), self.codes(rows, row), caution))
+        return found
+
+    def _passing(self, row: int, gate: float, codes: Values, caution: float) -> list[Scored]:
+        w = self.weights
+        threshold = w.threshold + caution
+        best = int(codes.argmax())
+        first = float(w.slope[best] * gate + w.offset[best])
+        if first < threshold[best]:
+            return []
+        limited = gate < codes[best]
+        scores = w.slope * (codes + (gate - codes[best] if limited else 0.0)) + w.offset
+        scores[best] = -np.inf
+        others = np.flatnonzero(scores >= threshold)
+        others = others[np.argsort(-scores[others], kind="stable")]
+        behind = best if limited else None
+        return [
+            Scored(row, best, first, True, None),
+            *(Scored(row, k, float(scores[k]), bool(limited), behind) for k in others.tolist()),
+        ]
+
+    def contribution(self, scored: Scored, column: NDArray[np.int32]) -> Values:
+        """What one unit of each column adds to a score."""
+        w = self.weights
+        best = scored.gated and scored.behind is None
+        unit = np.zeros(len(column)) if best else w.codes[column, scored.code]
+        if scored.gated:
+            unit = unit + w.gate[column]
+        if scored.behind is not None:
+            unit = unit - w.codes[column, scored.behind]
+        return np.asarray(w.slope[scored.code] * unit, dtype=np.float64)
+
+    def bias(self, scored: Scored) -> float:
+        """What a score starts from before any feature."""
+        w = self.weights
+        best = scored.gated and scored.behind is None
+        start = 0.0 if best else float(w.codes_bias[scored.code])
+        start += w.gate_bias if scored.gated else 0.0
+        start -= float(w.codes_bias[scored.behind]) if scored.behind is not None else 0.0
+        return float(w.slope[scored.code] * start + w.offset[scored.code])
+
+
+def save(model: Model, folder: Path) -> None:
+    """Write ``model.npz`` and ``meta.json`` (atomically, weights first)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = to_bytes(model)
+    _replace(folder / WEIGHTS_FILE, content)
+    meta = asdict(model.meta) | {"size": len(content)}
+    _replace(folder / META_FILE, json.dumps(meta, ensure_ascii=False, indent=1).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def arrays_of(vocabulary: Vocabulary, weights: Weights) -> dict[str, NDArray[Any]]:
+    """Everything that makes a model, as named arrays (texts as UTF-8 bytes)."""
+    arrays: dict[str, NDArray[Any]] = {name: np.asarray(getattr(weights, name)) for name in Weights.__slots__}
+    arrays["keys"] = vocabulary.keys
+    texts = {
+        "words": "\n".join(vocabulary.words),
+        "pair_words": "\n".join(vocabulary.pair_words),
+        "chars": vocabulary.chars,
+    }
+    return arrays | {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
+
+
+def to_bytes(model: Model) -> bytes:
+    """The weights file of a model."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays_of(model.vocabulary, model.weights))
+    return buffer.getvalue()
+
+
+def load(folder: Path = MODEL_DIR, *, lexicon_version: str, codes: Sequence[str]) -> Model:
+    """Load a model trained for this lexicon.
+
+    Raises:
+        ConfigurationError: no model, a damaged file, or one trained for another lexicon; says what to do.
+    """
+    if not (folder / META_FILE).is_file() or not (folder / WEIGHTS_FILE).is_file():
+        raise ConfigurationError(f"没有找到识别模型（{folder}）；{RETRAIN}")
+    try:
+        fields = json.loads((folder / META_FILE).read_text(encoding="utf-8"))
+        meta = Meta(**{**fields, "codes": tuple(fields["codes"])})
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(f"模型说明 {folder / META_FILE} 已损坏（{error}）；{RETRAIN}") from None
+    if meta.format != FORMAT or meta.lexicon != lexicon_version or list(meta.codes) != list(codes):
+        raise ConfigurationError(
+            f"模型是按词库 {meta.lexicon}（格式 {meta.format}）训练的，与当前词库 {lexicon_version}（格式 {FORMAT}）不符；{RETRAIN}"
+        )
+    try:
+        content = (folder / WEIGHTS_FILE).read_bytes()
+        if len(content) != meta.size:
+            raise ValueError(f"{len(content)} bytes instead of {meta.size}")
+        return from_bytes(content, meta)
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile, EOFError) as error:
+        raise ConfigurationError(f"模型文件 {folder / WEIGHTS_FILE} 已损坏（{error}）；{RETRAIN}") from None
+
+
+def from_bytes(content: bytes, meta: Meta) -> Model:
+    """The model of a weights file; raises ValueError, KeyError or BadZipFile when it is damaged."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    words, pair_words = (_lines(arrays[name].tobytes().decode()) for name in ("words", "pair_words"))
+    vocabulary = Vocabulary(words, arrays["keys"], arrays["chars"].tobytes().decode(), pair_words)
+    names = set(Weights.__slots__) - {"gate_bias", "caution"}
+    weights = Weights(
+        gate_bias=float(arrays["gate_bias"]), caution=float(arrays["caution"]), **{name: arrays[name] for name in names}
+    )
+    if len(weights.gate) != len(weights.codes) or len(weights.slope) != len(meta.codes):
+        raise ValueError("weights of different sizes")
+    return Model(vocabulary, weights, meta)
+
+
+def _lines(text: str) -> list[str]:
+    return text.split("\n") if text else []

@@ -1,0 +1,65 @@
+"""Reads a batch of items with a lexicon: normalised text, words, concept hits, fired frames. It decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from classifiers.finding import Item
+from classifiers.frames import Fired, Frames
+from classifiers.match import Hits, Matcher, MatcherParts, build
+from classifiers.normalise import Batch, normalise
+from classifiers.scope import Spans
+from classifiers.segment import Words, segment
+from lexicons.schema import Lexicon
+
+REMEMBERED = 4096
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was read in a batch, and the items it was read from."""
+
+    items: Sequence[Item]
+    batch: Batch
+    words: Words
+    hits: Hits
+    fired: list[Fired]
+
+
+class Reader:
+    """A lexicon compiled for reading."""
+
+    def __init__(self, lexicon: Lexicon, parts: MatcherParts | None = None) -> None:
+        self.lexicon = lexicon
+        self.matcher = Matcher(lexicon, parts or build(lexicon))
+        self.frames = Frames(lexicon, self.matcher)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(lambda text: self.read([Item(text=text)]))
+        self._concepts_of: dict[str | None, frozenset[str]] = {
+            code: frozenset(c for f in lexicon.frames if code in (None, f.code) for slot in f.slots for c in slot)
+            for code in (None, *lexicon.codes)
+        }
+
+    def concepts_of(self, code: str | None) -> frozenset[str]:
+        """The concepts that the frames of ``code`` (None: of all codes) are made of."""
+        return self._concepts_of[code]
+
+    def hits_by_name(self, reading: Reading, row: int) -> dict[str, Spans]:
+        """The concept hits of one row; places are in ``reading.batch.text``."""
+        hits = reading.hits
+        first, last = np.searchsorted(hits.row, [row, row + 1]).tolist()
+        return self.frames.row_hits(hits, row, first, last).by_name
+
+    def read_text(self, text: str) -> Reading:
+        """One text by itself; the last few thousand are remembered, as neighbouring utterances are asked about again and again."""
+        return self._remembered(text)
+
+    def read(self, items: Sequence[Item]) -> Reading:
+        """Read all items at once."""
+        batch = normalise([item.text for item in items])
+        hits = self.matcher.find(batch)
+        fired = self.frames.find(batch, hits, [item.category for item in items])
+        return Reading(items, batch, segment(batch), hits, fired)

@@ -1,0 +1,1 @@
+"""What it means for a subject: ledger, standard, score. It reads decisions, never machine findings."""

@@ -1,0 +1,1 @@
+"""What the province sees: indicators, industry reports, exports. It only reads."""

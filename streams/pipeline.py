@@ -1,0 +1,336 @@
+"""The pure handlers, one per topic: events and remembered state in, outputs out. No database, no clock, no network.
+
+Both engines call these. The outputs depend on the events and their order only, never on how they were cut into batches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import islice
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from casework.flags import NewFlag
+from casework.subjects import subject_id
+from classifiers.finding import CheckResult, Finding, Item
+from infra.clock import BEIJING
+from streams.events import Complaint, Decision, Listing, Utterance, key_of
+from streams.outputs import (
+    ComplaintTriaged,
+    ContextAdded,
+    DecisionPosted,
+    FlagRaised,
+    FlagSelfCorrected,
+    ListingStored,
+    Output,
+    RoomSeen,
+    SubjectSeen,
+)
+from streams.room import BEFORE, CONTEXT_REACH, MAX_LINE, OPEN_FLAGS, RECENT_LINES, Line, OpenFlag, Repeats, RoomState
+
+if TYPE_CHECKING:
+    from classifiers.listings import ListingText
+
+BEIJING_OFFSET: Final = timedelta(hours=8)
+TAKES_BACK: Final = "host"
+
+
+class Checker(Protocol):
+    """The part of ``classifiers.detector.Detector`` that the handlers need."""
+
+    def check(self, items: Sequence[Item]) -> list[CheckResult]:
+        """One result per item, in order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The pure functions of the classifiers besides the detector."""
+
+    takes_back: Callable[[str, str, tuple[str, ...]], bool]
+    check_listings: Callable[[Sequence[Listing]], list[CheckResult]]
+    contradicts: Callable[[str, Listing], Finding | None]
+    triage: Callable[[Sequence[str]], list[dict[str, Any]]]
+
+
+class KnownListing(Struct, frozen=True):
+    """A listing as it was last seen; ``event`` is the id under which its present wording is flagged."""
+
+    listing: Listing
+    event: str
+
+
+NO_LISTINGS: Final[Mapping[str, KnownListing]] = MappingProxyType({})
+
+
+@dataclass(slots=True)
+class _Visit:
+    """One room's share of a batch."""
+
+    room: RoomState
+    said: list[Utterance]
+    results: list[CheckResult | None]
+    fresh: list[Utterance] = field(default_factory=list)
+    listings: list[KnownListing | None] = field(default_factory=list)
+
+
+class Handlers:
+    """Holds the detector and the tools; everything else comes and goes with each call."""
+
+    def __init__(self, detector: Checker, tools: Tools | None = None) -> None:
+        self._detector = detector
+        self._tools = tools or standard_tools(detector)
+
+    def transcripts(
+        self,
+        batch: Sequence[Utterance],
+        state: MutableMapping[str, RoomState],
+        listings: Mapping[str, KnownListing] = NO_LISTINGS,
+    ) -> list[Output]:
+        """Utterances → flags, their context, on-air corrections, rooms seen.
+
+        Viewers' comments are context and never raise a flag. Guests and overlays do: whoever speaks or shows something in
+        a room does so in its host's work, and the host (with the operator, who answers for work acts: 令117 art. 63) has
+        to correct it (art. 31), so the flag's subject is the room's host in all three cases.
+
+        ``state`` is keyed by ``platform/room``, ``listings`` by ``platform/id``.
+        """
+        visits: dict[str, _Visit] = {}
+        items: list[Item] = []
+        wanted: list[tuple[_Visit, int]] = []
+        for key, said in _by_key(batch).items():
+            visit = _Visit(state.get(key) or RoomState(), said, [None] * len(said))
+            visits[key] = visit
+            for index, item in self._items(visit, listings):
+                items.append(item)
+                wanted.append((visit, index))
+        for (visit, index), result in zip(wanted, self._detector.check(items) if items else [], strict=True):
+            visit.results[index] = result
+        outputs: list[Output] = []
+        for key, visit in visits.items():
+            self._fold(visit, outputs)
+            visit.room.trim()
+            state[key] = visit.room
+        return outputs
+
+    def listings(self, batch: Sequence[Listing], state: MutableMapping[str, KnownListing]) -> list[Output]:
+        """Listings → stored listings and flags. An older form of a listing that is known already is passed over.
+
+        A listing whose wording changes is flagged anew, under its id and a digest of the new wording; otherwise a claim
+        put in after a decision would never be seen again.
+        """
+        fresh = [known for listing in batch if (known := _learn(listing, state))]
+        outputs: list[Output] = []
+        for known, result in zip(fresh, self._tools.check_listings([k.listing for k in fresh]), strict=True):
+            listing = known.listing
+            room = subject_id("room", listing.platform, listing.room) if listing.room else None
+            seller = subject_id("seller", listing.platform, listing.seller)
+            outputs += [SubjectSeen(seller, room), ListingStored(listing)]
+            findings = _best_first(result.findings, None)
+            if findings:
+                outputs.append(FlagRaised(_listing_flag(known, seller, room, result, findings)))
+        return outputs
+
+    def complaints(self, batch: Sequence[Complaint]) -> list[Output]:
+        """Complaints → triaged complaints, and the subjects they name."""
+        outputs: list[Output] = []
+        for complaint, triage in zip(batch, self._tools.triage([c.text for c in batch]), strict=True):
+            if complaint.subject:
+                outputs.append(SubjectSeen(complaint.subject))
+            outputs.append(ComplaintTriaged(complaint, triage))
+        return outputs
+
+    def decisions(self, batch: Sequence[Decision]) -> list[Output]:
+        """Officers' decisions → ledger postings."""
+        outputs: list[Output] = []
+        for decision in batch:
+            outputs += [SubjectSeen(decision.subject), DecisionPosted(decision)]
+        return outputs
+
+    def _items(self, visit: _Visit, listings: Mapping[str, KnownListing]) -> list[tuple[int, Item]]:
+        """What the detector is to look at, with the words spoken just before and the listing on show.
+
+        Utterances that are remembered already (a gateway sent them twice) are taken out of the visit.
+        """
+        room, repeats = visit.room, Repeats(visit.room)
+        heard = deque(((line.speaker, line.text) for line in room.spoken), maxlen=RECENT_LINES)
+        items = []
+        for said in visit.said:
+            if repeats.saw(said):
+                continue
+            if said.listing:
+                room.show(said.listing, said.start)
+            on_show = said.listing or room.on_show(said.start)
+            known = listings.get(f"{said.platform}/{on_show}") if on_show else None
+            visit.listings.append(known)
+            visit.fresh.append(said)
+            if said.speaker == "comment":
+                continue
+            # Only what is remembered between batches counts inside one too, or a cut between them would change findings.
+            own = (text for speaker, text in reversed(heard) if speaker == said.speaker)
+            before = tuple(islice(own, BEFORE))
+            heard.append((said.speaker, said.text[:MAX_LINE]))
+            category = said.category or (known.listing.category if known else None)
+            item = Item(text=said.text, category=category, at=_beijing_day(said.start), before=before)
+            items.append((len(visit.fresh) - 1, item))
+        return items
+
+    def _fold(self, visit: _Visit, outputs: list[Output]) -> None:
+        room = visit.room
+        for index, said in enumerate(visit.fresh):
+            if said.host != room.host or said.operator != room.operator:
+                room.host, room.operator = said.host, said.operator
+                outputs.append(RoomSeen(said.platform, said.room, said.host, said.operator))
+            line = Line.of(said)
+            if room.open:
+                self._follow(room, line, outputs)
+            result = visit.results[index]
+            if result is not None:
+                self._judge(visit, index, result, line, outputs)
+            room.add(line)
+
+    def _judge(self, visit: _Visit, index: int, result: CheckResult, line: Line, outputs: list[Output]) -> None:
+        """Raise a flag when the detector found something, or when the words contradict the listing on show."""
+        said, known, room = visit.fresh[index], visit.listings[index], visit.room
+        contradiction = self._tools.contradicts(said.text, known.listing) if known else None
+        if not result.findings and contradiction is None:
+            return
+        findings = _best_first(result.findings, contradiction)
+        if not findings:
+            return
+        flag = _utterance_flag(said, known, result, findings)
+        outputs.append(FlagRaised(flag, (*room.around(said.start), line.as_context())))
+        matched = tuple(said.text[start:end] for start, end in flag.finding.spans)
+        room.open.append(OpenFlag(flag.id, flag.finding.code, said.start, said.speaker, matched))
+        del room.open[:-OPEN_FLAGS]
+
+    def _follow(self, room: RoomState, line: Line, outputs: list[Output]) -> None:
+        """The words after a flag: sixty seconds of context, and within twelve utterances a correction."""
+        still: list[OpenFlag] = []
+        for flag in room.open:
+            if line.start - flag.start > CONTEXT_REACH:
+                continue
+            still.append(flag)
+            if flag.start - line.start > CONTEXT_REACH:
+                continue
+            outputs.append(ContextAdded(flag.flag, line.as_context()))
+            if line.speaker == "comment" or flag.left == 0:
+                continue
+            flag.left -= 1
+            may = line.speaker in {TAKES_BACK, flag.speaker} and not flag.corrected
+            if may and self._tools.takes_back(line.text, flag.code, flag.matched):
+                flag.corrected = True
+                outputs.append(FlagSelfCorrected(flag.flag, line.event, line.text, line.start))
+        room.open = still
+
+
+def standard_tools(detector: Checker) -> Tools:
+    """The real classifiers."""
+    from classifiers import correction, listings, triage  # noqa: PLC0415  slow to load, and tests do without
+
+    def as_text(listing: Listing) -> ListingText:
+        return listings.ListingText(**{name: getattr(listing, name) for name in LISTING_FIELDS})
+
+    return Tools(
+        takes_back=lambda text, code, matched: correction.is_correction(text, correction.Claim(code, matched)),
+        check_listings=lambda batch: listings.check_listings([as_text(x) for x in batch], detector),
+        contradicts=lambda text, listing: listings.contradicts(text, as_text(listing)),
+        triage=lambda texts: [msgspec.to_builtins(x) for x in triage.triage(texts)],
+    )
+
+
+LISTING_FIELDS: Final = ("title", "description", "category", "brand", "price", "list_price", "price_basis", "seller")
+
+
+def _by_key(batch: Iterable[Utterance]) -> dict[str, list[Utterance]]:
+    rooms: dict[str, list[Utterance]] = {}
+    for said in batch:
+        rooms.setdefault(key_of(said), []).append(said)
+    return rooms
+
+
+def _learn(listing: Listing, state: MutableMapping[str, KnownListing]) -> KnownListing | None:
+    """Take note of a listing. None: a newer form of it is known."""
+    key = f"{listing.platform}/{listing.id}"
+    before = state.get(key)
+    if before is None:
+        known = KnownListing(listing, listing.id)
+    elif listing.at < before.listing.at:
+        return None
+    elif _wording(listing) == _wording(before.listing):
+        known = KnownListing(listing, before.event)
+    else:
+        digest = hashlib.sha256("\0".join(map(str, _wording(listing))).encode()).hexdigest()
+        known = KnownListing(listing, f"{listing.id[:180]}#{digest[:12]}")
+    state[key] = known
+    return known
+
+
+def _wording(listing: Listing) -> tuple[str | None, ...]:
+    return listing.title, listing.description, listing.brand, listing.category, listing.price_basis
+
+
+def _best_first(findings: Sequence[Finding], extra: Finding | None) -> tuple[Finding, ...]:
+    """The finding to flag first, then the others; empty when none of them should be looked at now."""
+    ranked = list(findings)
+    if extra is not None:
+        at = next((i for i, finding in enumerate(ranked) if finding.confidence < extra.confidence), len(ranked))
+        ranked.insert(at, extra)
+    first = next((i for i, finding in enumerate(ranked) if finding.caught), None)
+    return () if first is None else (ranked[first], *ranked[:first], *ranked[first + 1 :])
+
+
+def _utterance_flag(
+    said: Utterance, known: KnownListing | None, result: CheckResult, findings: tuple[Finding, ...]
+) -> NewFlag:
+    host = subject_id("host", said.platform, said.host)
+    return NewFlag(
+        event_id=said.id,
+        source="transcript",
+        platform=said.platform,
+        subject=host,
+        text=said.text,
+        finding=findings[0],
+        others=findings[1:],
+        versions=result.versions,
+        spoken_at=said.start,
+        room=subject_id("room", said.platform, said.room),
+        session=said.session,
+        host=host,
+        operator=subject_id("operator", said.platform, said.operator) if said.operator else None,
+        seller=subject_id("seller", said.platform, known.listing.seller) if known else None,
+        listing=known.listing.id if known else said.listing,
+        category=said.category or (known.listing.category if known else None),
+    )
+
+
+def _listing_flag(
+    known: KnownListing, seller: str, room: str | None, result: CheckResult, findings: tuple[Finding, ...]
+) -> NewFlag:
+    listing = known.listing
+    return NewFlag(
+        event_id=known.event,
+        source="listing",
+        platform=listing.platform,
+        subject=seller,
+        text=result.text,
+        finding=findings[0],
+        others=findings[1:],
+        versions=result.versions,
+        spoken_at=listing.at,
+        room=room,
+        seller=seller,
+        listing=listing.id,
+        category=listing.category,
+    )
+
+
+def _beijing_day(moment: datetime) -> date:
+    return moment.date() if moment.utcoffset() == BEIJING_OFFSET else moment.astimezone(BEIJING).date()

@@ -1,0 +1,115 @@
+"""What is remembered of a room between batches: recent words, open flags, the listing on show. Small, bounded, no I/O.
+
+The bounds count utterances, not only seconds, so that the memory of a room does not depend on how its utterances were
+cut into batches nor on clocks that jump.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct, field
+
+from casework.flags import ContextLine
+from streams.events import Speaker, Utterance
+
+CONTEXT_REACH: Final = timedelta(seconds=60)
+RECENT_LINES: Final = 30
+RECENT_COMMENTS: Final = 30
+CORRECTION_UTTERANCES: Final = 12
+OPEN_FLAGS: Final = 20
+ON_SHOW: Final = timedelta(minutes=10)
+BEFORE: Final = 2
+MAX_LINE: Final = 2000
+
+
+class Line(Struct, frozen=True, array_like=True):
+    """One utterance as it is remembered; a very long one is cut to ``MAX_LINE`` characters."""
+
+    event: str
+    start: datetime
+    end: datetime | None
+    speaker: Speaker
+    text: str
+
+    @classmethod
+    def of(cls, said: Utterance) -> Line:
+        return cls(said.id, said.start, said.end, said.speaker, said.text[:MAX_LINE])
+
+    def as_context(self) -> ContextLine:
+        return ContextLine(self.event, self.start, self.end, self.speaker, self.text)
+
+
+class OpenFlag(Struct, array_like=True):
+    """A flag whose following words are still awaited: for context, and for the host taking the claim back."""
+
+    flag: str
+    code: str
+    start: datetime
+    speaker: Speaker
+    matched: tuple[str, ...]
+    left: int = CORRECTION_UTTERANCES
+    corrected: bool = False
+
+
+class RoomState(Struct):
+    """The memory of one room. ``host`` and ``operator`` are those last told to casework."""
+
+    host: str | None = None
+    operator: str | None = None
+    spoken: list[Line] = field(default_factory=list)
+    comments: list[Line] = field(default_factory=list)
+    open: list[OpenFlag] = field(default_factory=list)
+    listing: str | None = None
+    listing_at: datetime | None = None
+
+    def around(self, moment: datetime) -> Iterator[ContextLine]:
+        """The remembered utterances within sixty seconds of a moment, as they came."""
+        near = [x for x in self.spoken[-RECENT_LINES:] if abs(x.start - moment) <= CONTEXT_REACH]
+        near += [x for x in self.comments[-RECENT_COMMENTS:] if abs(x.start - moment) <= CONTEXT_REACH]
+        return (line.as_context() for line in sorted(near, key=lambda line: line.start))
+
+    def add(self, line: Line) -> None:
+        """Remember one more utterance; call ``trim`` after a batch."""
+        (self.comments if line.speaker == "comment" else self.spoken).append(line)
+
+    def trim(self) -> None:
+        """Forget what lies beyond the bounds."""
+        del self.spoken[:-RECENT_LINES], self.comments[:-RECENT_COMMENTS], self.open[:-OPEN_FLAGS]
+
+    def show(self, listing: str, at: datetime) -> None:
+        """A listing was named: it is on show until another one is, at most for ten minutes."""
+        self.listing, self.listing_at = listing, at
+
+    def on_show(self, at: datetime) -> str | None:
+        """The listing on show at a moment."""
+        if self.listing_at is None or not timedelta(0) <= at - self.listing_at <= ON_SHOW:
+            return None
+        return self.listing
+
+
+class Repeats:
+    """Tells during one batch which utterances are among the remembered ones already."""
+
+    def __init__(self, room: RoomState) -> None:
+        self._places: dict[str, tuple[bool, int]] = {}
+        self._counts = {False: 0, True: 0}
+        for line in (*room.spoken, *room.comments):
+            self._note(line.event, line.speaker == "comment")
+
+    def saw(self, said: Utterance) -> bool:
+        """Whether the utterance came before; if not, it counts as seen from now on."""
+        place = self._places.get(said.id)
+        if place is not None:
+            comment, number = place
+            bound = RECENT_COMMENTS if comment else RECENT_LINES
+            if self._counts[comment] - number < bound:
+                return True
+        self._note(said.id, said.speaker == "comment")
+        return False
+
+    def _note(self, event: str, comment: bool) -> None:
+        self._places[event] = (comment, self._counts[comment])
+        self._counts[comment] += 1

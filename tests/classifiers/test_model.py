@@ -1,0 +1,76 @@
+"""The exported model: the same scores as scikit-learn, and refused when it does not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifiers import model as models
+from classifiers import train as training
+from classifiers.corpus import Corpus, load_corpus
+from classifiers.detector import Detector
+from classifiers.features import FeatureSpace
+from classifiers.reading import Reader
+from infra.errors import ConfigurationError
+
+
+@pytest.fixture(scope="module")
+def corpus(reader: Reader) -> Corpus:
+    whole = load_corpus(codes=reader.lexicon.codes)
+    return Corpus(lines=whole.lines[::12], version="test")
+
+
+def test_exported_weights_score_as_scikit_learn_does(reader: Reader, corpus: Corpus) -> None:
+    trained = training.train(reader, corpus)
+    reading = reader.read([line.item() for line in corpus.lines])
+    space, matrix = training._features(reader, reading)
+    unlawful = np.array([not line.lawful for line in corpus.lines])
+    fitted = training._fit(matrix, unlawful, training.GATE_C)
+    ours = FeatureSpace(reader.lexicon, reader.matcher, reader.frames, trained.model.vocabulary)
+    assert ours.size == space.size
+    exported = trained.model.gate(ours.extract(reading))
+    assert np.abs(exported - fitted.decision_function(matrix.scaled)).max() < 1e-6
+
+
+def test_training_twice_gives_the_same_model(reader: Reader, corpus: Corpus) -> None:
+    first, second = (training.train(reader, corpus).model for _ in range(2))
+    assert first.meta.version == second.meta.version
+    assert models.to_bytes(first) == models.to_bytes(second)
+
+
+@pytest.fixture
+def saved(detector: Detector, tmp_path: Path) -> Path:
+    models.save(detector._model, tmp_path)
+    return tmp_path
+
+
+def refused(folder: Path, detector: Detector, lexicon: str | None = None) -> str:
+    with pytest.raises(ConfigurationError, match="chengxin train") as caught:
+        models.load(folder, lexicon_version=lexicon or detector.versions.lexicon, codes=detector.codes)
+    return str(caught.value)
+
+
+def test_a_saved_model_loads_again(saved: Path, detector: Detector) -> None:
+    loaded = models.load(saved, lexicon_version=detector.versions.lexicon, codes=detector.codes)
+    assert loaded.meta.version == detector.versions.model
+
+
+def test_a_missing_model_says_what_to_run(tmp_path: Path, detector: Detector) -> None:
+    assert "没有找到识别模型" in refused(tmp_path, detector)
+
+
+def test_a_damaged_model_is_refused(saved: Path, detector: Detector) -> None:
+    weights = saved / "model.npz"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    assert "已损坏" in refused(saved, detector)
+    (saved / "meta.json").write_text("{", encoding="utf-8")
+    assert "已损坏" in refused(saved, detector)
+
+
+def test_a_model_of_another_lexicon_is_refused(saved: Path, detector: Detector) -> None:
+    assert "other-lexicon" in refused(saved, detector, lexicon="other-lexicon")
+    meta = json.loads((saved / "meta.json").read_text(encoding="utf-8"))
+    assert meta["lexicon"] == detector.versions.lexicon
