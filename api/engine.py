@@ -7,7 +7,7 @@ import threading
 import structlog
 
 from api.context import Services
-from infra.errors import ChengxinError
+from infra.errors import ChengxinError, ConfigurationError
 from streams.embedded import EmbeddedRunner
 from streams.pipeline import Handlers
 
@@ -21,7 +21,14 @@ class EngineStopped(ChengxinError):
 
 
 def make_runner(services: Services) -> EmbeddedRunner:
-    """The runner of a process, on its own services."""
+    """The runner of a process, on its own services.
+
+    Raises:
+        ConfigurationError: another engine is configured; working on the embedded log beside it would split the events.
+    """
+    broker = services.settings.broker_url
+    if not broker.startswith("embedded://"):
+        raise ConfigurationError(f"CHENGXIN_BROKER_URL={broker}：当前版本只提供内置引擎，请设为 embedded://")
     return EmbeddedRunner(
         services.database, Handlers(services.detector), services.search, services.clock, services.settings
     )

@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Dialect, Engine, MetaData, Table, create_engi
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.types import DateTime, TypeDecorator
 
+from infra.errors import ConfigurationError
+
 BUSY_TIMEOUT_MS = 30_000
 
 metadata = MetaData(
@@ -103,7 +105,12 @@ def _insert(connection: Connection, table: Table) -> Any:
 
 def _make_engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        try:
+            return create_engine(url, pool_pre_ping=True)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"CHENGXIN_DATABASE_URL：缺少数据库驱动 {error.name}；当前版本请用 SQLite（去掉此变量即可）"
+            ) from None
     path = url.removeprefix("sqlite:///")
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -24,9 +24,18 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from api.context import Services
+    from api.engine import make_runner
+    from infra import migrate
+    from infra.clock import SystemClock
     from infra.settings import load_settings
 
-    app = create_app(load_settings())
+    settings = load_settings()
+    services = Services(settings, SystemClock())
+    # Everything that a setting can break is opened here, so that it ends in one line instead of the server's traceback.
+    migrate.upgrade(services.database)
+    make_runner(services)
+    app = create_app(settings, services=services)
     typer.echo(f"诚信直播：http://{host}:{port}  （按 Ctrl+C 停止）", err=True)
     uvicorn.run(
         app, host=host, port=port, forwarded_allow_ips=proxy, access_log=False, log_level="warning", server_header=False
