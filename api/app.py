@@ -39,7 +39,9 @@ def create_app(
         app.state.engine = Engine(own) if run_engine else None
         if app.state.engine:
             app.state.engine.start()
+        own.watcher.start()
         yield
+        own.watcher.stop()
         if app.state.engine:
             app.state.engine.stop()
         own.close()

@@ -11,6 +11,7 @@ from fastapi import Request
 from sqlalchemy import Connection
 
 from classifiers.detector import Detector
+from classifiers.live import Checks, LiveDetector, Watcher, load_detector
 from classifiers.normalise import fold
 from infra.clock import Clock
 from infra.database import Database
@@ -26,7 +27,7 @@ class Services:
 
     settings: Settings
     clock: Clock
-    make_detector: Callable[[], Detector] = field(default=Detector.load)
+    make_detector: Callable[[], Checks] = field(default=load_detector)
 
     @cached_property
     def database(self) -> Database:
@@ -41,11 +42,25 @@ class Services:
         return Vault(self.settings)
 
     @cached_property
-    def detector(self) -> Detector:
-        return self.make_detector()
+    def detector(self) -> LiveDetector:
+        """The detector of this process; it follows the files while ``watcher`` runs."""
+        return LiveDetector(self.make_detector, clock=self.clock)
 
     @cached_property
+    def watcher(self) -> Watcher:
+        """Exchanges the detector when its files change; started and stopped by the application."""
+        return Watcher(self.detector)
+
+    @property
     def lexicon(self) -> Lexicon:
+        """The lexicon the detector works with; where none is loaded (or needed), the bundled one."""
+        live = self.__dict__.get("detector")
+        if live is not None and isinstance(live.current, Detector):
+            return live.current.lexicon
+        return self._own_lexicon
+
+    @cached_property
+    def _own_lexicon(self) -> Lexicon:
         return load_lexicon()
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import structlog
 from api.context import Services
 from infra.errors import ChengxinError, ConfigurationError
 from streams.embedded import EmbeddedRunner
-from streams.pipeline import Handlers
+from streams.pipeline import Handlers, standard_tools
 
 log = structlog.get_logger()
 
@@ -24,14 +24,15 @@ def make_runner(services: Services) -> EmbeddedRunner:
     """The runner of a process, on its own services.
 
     Raises:
-        ConfigurationError: another engine is configured; working on the embedded log beside it would split the events.
+        ConfigurationError: the brand register has a wrong row; or another engine is configured, and working on the
+            embedded log beside it would split the events.
     """
     broker = services.settings.broker_url
     if not broker.startswith("embedded://"):
         raise ConfigurationError(f"CHENGXIN_BROKER_URL={broker}：当前版本只提供内置引擎，请设为 embedded://")
-    return EmbeddedRunner(
-        services.database, Handlers(services.detector), services.search, services.clock, services.settings
-    )
+    tools = standard_tools(services.detector, brands=services.settings.brands_file)
+    handlers = Handlers(services.detector, tools)
+    return EmbeddedRunner(services.database, handlers, services.search, services.clock, services.settings)
 
 
 class Engine:

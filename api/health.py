@@ -25,7 +25,11 @@ def alive() -> Response:
 
 @router.get("/readyz")
 def ready(request: Request) -> Response:
-    """The process can work: database, search, detector and the embedded engine, each with its own line."""
+    """The process can work: database, search, detector and the embedded engine, each with its own line.
+
+    ``detector`` tells what it checks with. A newer lexicon that cannot be loaded is told there and does not make the process
+    unready: it works on with the old one, and taking it away would help nobody.
+    """
     checks: dict[str, Any] = {
         "database": lambda: _database(request),
         "search": services(request).search.ping,
@@ -34,7 +38,10 @@ def ready(request: Request) -> Response:
     }
     result = {name: _outcome(check) for name, check in checks.items()}
     good = all(line == "ok" for line in result.values())
-    return json_response({"status": "ok" if good else "unavailable", "checks": result}, 200 if good else 503)
+    answer = {"status": "ok" if good else "unavailable", "checks": result}
+    if result["detector"] == "ok":
+        answer["detector"] = _detector(request)
+    return json_response(answer, 200 if good else 503)
 
 
 @router.get("/metrics")
@@ -49,6 +56,11 @@ def _outcome(check: Any) -> str:
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return "ok"
+
+
+def _detector(request: Request) -> dict[str, Any]:
+    live = services(request).detector
+    return {"versions": live.versions, "since": live.since, "reload": live.trouble or "ok"}
 
 
 def _database(request: Request) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-NAMES = ("classify", "stream", "search")
+NAMES = ("judgement", "evasion", "classify", "stream", "search")
 
 
 def main() -> None:

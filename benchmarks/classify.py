@@ -1,24 +1,19 @@
 """Detector throughput on one core against what one would write first: a regex of all terms, jieba with HMM, TF-IDF, LinearSVC.
 
 Both see the same texts in the same run. The baseline answers per utterance, as the obvious program does; ours takes batches
-(and is also timed one text at a time). Where real reviews lie beside the repository, the share of them that is flagged is
-counted as well; they are lawful nearly all, so that share is mostly false alarms.
+(and is also timed one text at a time).
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import random
 import re
 import resource
 import time
-import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain, cycle, islice
-from pathlib import Path
 from statistics import median, quantiles
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -40,7 +35,6 @@ TEXTS = 20_000
 BASELINE_TEXTS = 1_500
 SINGLES = 3_000
 BATCHES = (512, 2_000)
-REVIEWS = Path("../shared/data/reviews/online_shopping_10_cats.zip")
 Naive = Callable[[str], bool]
 
 
@@ -64,7 +58,6 @@ def main() -> None:
     _say(way="baseline, one utterance at a time", terms=terms, utterances_per_second=round(rate))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     _say(ratio=round(max(ours.values()) / rate, 1), detector_load_seconds=round(load, 2), peak_resident_mebibytes=peak)
-    _reviews(detector, quick)
 
 
 def _texts(corpus: Sequence[Line], count: int) -> list[str]:
@@ -122,29 +115,6 @@ def _one_by_one(naive: Naive, texts: Sequence[str]) -> float:
     for text in texts:
         naive(text)
     return len(texts) / (time.perf_counter() - started)
-
-
-def _reviews(detector: Detector, quick: int) -> None:
-    if not REVIEWS.exists():
-        _say(reviews="not there, not measured")
-        return
-    reviews = list(_read_reviews())[:: quick * 2]
-    violations = caught = 0
-    for first in range(0, len(reviews), BATCHES[-1]):
-        for result in detector.check([Item(text=text) for text in reviews[first : first + BATCHES[-1]]]):
-            violations += any(finding.status == "violation" for finding in result.findings)
-            caught += any(finding.caught for finding in result.findings)
-    shares = {"violation": round(violations / len(reviews), 4), "any": round(caught / len(reviews), 4)}
-    _say(real_reviews=len(reviews), share_flagged=shares)
-
-
-def _read_reviews() -> Iterator[str]:
-    with zipfile.ZipFile(REVIEWS) as archive:
-        name = next(name for name in archive.namelist() if name.endswith(".csv"))
-        with archive.open(name) as file:
-            for row in csv.DictReader(io.TextIOWrapper(file, "utf-8")):
-                if row["review"]:
-                    yield row["review"]
 
 
 def _say(**facts: object) -> None:

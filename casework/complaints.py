@@ -15,11 +15,14 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, or_, select, update
 
+from casework import similar
 from casework.paging import decode_cursor, encode_cursor
 from casework.subjects import parse_id
 from casework.tables import complaint_timeline, complaints
+from classifiers.dates import days
 from classifiers.privacy import mask
 from infra import audit, outbox
+from infra.clock import BEIJING
 from infra.database import insert_ignore
 from infra.errors import FieldError, InvalidInput, NotFound
 from infra.vault import Vault
@@ -32,6 +35,7 @@ CODE_GROUPS: Final = 4
 CODE_GROUP_LENGTH: Final = 4
 PHONE: Final = re.compile(r"^(?:\+?86)?1[3-9]\d{9}$|^0\d{2,3}-?\d{7,8}$")
 MAX_TEXT: Final = 5000
+MAX_DAYS: Final = 10
 
 STATUS_LABELS: Final[Mapping[str, str]] = {
     RECEIVED: "待受理",
@@ -151,7 +155,18 @@ def receive(connection: Connection, *, event: ComplaintFacts, triage: Mapping[st
     """A complaint arrived on the topic: create it when a platform sent it, and attach the triage. Safe to repeat."""
     _insert(connection, event, at=at, tracking_hash=None, vault_ref=None)
     untriaged = and_(complaints.c.id == event.id, complaints.c.triage.is_(None))
-    connection.execute(update(complaints).where(untriaged).values(triage=dict(triage)))
+    received = connection.execute(select(complaints.c.received_at).where(untriaged)).scalar()
+    if received is not None:
+        values = {**triage, **_days(triage, event.text, received)}
+        connection.execute(update(complaints).where(untriaged).values(triage=values))
+
+
+def _days(triage: Mapping[str, Any], text: str, received: datetime) -> dict[str, Any]:
+    """The days a complaint names, counted from the Beijing day it came in: the handlers that triage it know no clock."""
+    if "days" not in triage:
+        return {}
+    found = days(text, on=received.astimezone(BEIJING).date())
+    return {"days": [{"text": one.text, "day": one.day and one.day.isoformat()} for one in found][:MAX_DAYS]}
 
 
 def open_contact(
@@ -289,6 +304,7 @@ def _insert(
         noun = "投诉" if facts.kind == "complaint" else "举报"
         text = f"已收到您的{noun}，正在等待市场监管部门受理。"
         add_step(connection, id=facts.id, status=RECEIVED, public_text=text, at=at)
+        similar.note(connection, id=facts.id, text=facts.text)
 
 
 def _complaint(row: Row[Any]) -> Complaint:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from infra.database import UtcDateTime, metadata
 
@@ -123,4 +135,12 @@ complaint_timeline = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("status", String(20), nullable=False),
     Column("public_text", Text, nullable=False),
+)
+
+complaint_bands = Table(
+    "complaint_bands",
+    metadata,
+    Column("complaint", String(200), ForeignKey("complaints.id"), primary_key=True),
+    Column("band", BigInteger, primary_key=True, autoincrement=False),
+    Index("ix_complaint_bands_band", "band"),
 )

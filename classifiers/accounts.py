@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifiers.features import NOWHERE, FeatureSpace, Rows, Values
 from classifiers.finding import Because, BecauseKind
@@ -38,10 +39,10 @@ class RowSums:
         self.start = rows.start[part][first]
         self.end = rows.end[part][first]
 
-    def place(self, i: int) -> Span | None:
-        """Where the ``i``-th feature stands."""
-        start = int(self.start[i])
-        return None if start == NOWHERE else (start, int(self.end[i]))
+    def listed(self, at: NDArray[np.int64], weights: Values) -> Iterator[tuple[int, float, int, int]]:
+        """Column, weight, start and end of the features at these places of the arrays."""
+        columns = (self.columns[at], weights[at], self.start[at], self.end[at])
+        return zip(*(column.tolist() for column in columns), strict=True)
 
 
 def account(
@@ -74,15 +75,14 @@ def _because(space: FeatureSpace, batch: Batch, sums: RowSums, weights: Values, 
     Columns that read the same (a word and the n-gram of its characters) are one feature to a reader, so a few more are
     named than shown.
     """
-    strongest = np.argsort(-np.abs(weights), kind="stable")[: 2 * MAX_SHOWN].tolist()
+    strongest = np.argsort(-np.abs(weights), kind="stable")[: 2 * MAX_SHOWN]
     named: dict[tuple[BecauseKind, str], float] = {}
     text: dict[tuple[BecauseKind, str], str] = {}
-    for i in strongest:
-        key = space.describe(int(sums.columns[i]))
-        named[key] = named.get(key, 0.0) + float(weights[i])
-        place = sums.place(i)
-        if place:
-            text.setdefault(key, batch.text[slice(*place)])
+    for column, weight, start, end in sums.listed(strongest, weights):
+        key = space.describe(column)
+        named[key] = named.get(key, 0.0) + weight
+        if start != NOWHERE and key not in text:
+            text[key] = batch.text[start:end]
     order = sorted(named, key=lambda key: -abs(named[key]))
     shown = [Because(kind, name, text.get((kind, name), ""), named[kind, name]) for kind, name in order[:MAX_SHOWN]]
     others = len(order) - len(shown) + int(np.count_nonzero(weights)) - len(strongest)
@@ -94,8 +94,9 @@ def _because(space: FeatureSpace, batch: Batch, sums: RowSums, weights: Values, 
 
 def _strongest_places(sums: RowSums, weights: Values) -> list[Span]:
     """Where the features that speak most for the code stand; single characters only when there is nothing longer."""
-    order = np.argsort(-weights, kind="stable").tolist()
-    placed = [(place, weights[i]) for i in order if weights[i] > 0 and (place := sums.place(i))]
+    speaking = np.flatnonzero((weights > 0) & (sums.start != NOWHERE))
+    order = speaking[np.argsort(-weights[speaking], kind="stable")]
+    placed = [((start, end), weight) for _, weight, start, end in sums.listed(order, weights)]
     chosen = [one for one in placed if one[0][1] - one[0][0] > 1] or placed
     least = chosen[0][1] * MARKED_SHARE if chosen else 0.0
     return [place for place, weight in chosen[:MARKED_FEATURES] if weight >= least]

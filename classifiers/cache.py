@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from functools import cache
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,7 @@ from classifiers.reading import Reader
 from lexicons.files import ROOT, content_version, read_files
 from lexicons.schema import Lexicon
 
-MAGIC: Final = b"chengxin lexicon 1\n"
+MAGIC: Final = b"chengxin lexicon 3\n"
 DIGEST_SIZE: Final = 16
 OTHERS_MAY_WRITE: Final = 0o022
 log = logging.getLogger(__name__)
@@ -36,10 +36,22 @@ class Compiled(Struct, frozen=True):
     parts: MatcherParts
 
 
-@cache
+_bundled: list[Reader] = []
+_making = threading.Lock()
+
+
 def bundled_reader() -> Reader:
-    """The reader of the bundled lexicon, made once per process."""
-    return load_reader()
+    """The reader of the bundled lexicon, made once per process (and exchanged by ``use_bundled``)."""
+    if not _bundled:
+        with _making:
+            if not _bundled:
+                _bundled.append(load_reader())
+    return _bundled[0]
+
+
+def use_bundled(reader: Reader) -> None:
+    """From now on ``bundled_reader`` gives this one; who holds the old one keeps it until done."""
+    _bundled[:1] = [reader]
 
 
 def load_reader(root: Path | None = None, *, folder: Path | None = None) -> Reader:

@@ -1,4 +1,4 @@
-"""Compares what is said about a product with what its page says (origin, material). It compares; it does not ask who is right."""
+"""Compares what is said about a product with what its page says, by words (origin, material). It does not ask who is right."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from msgspec.structs import replace
 
-from classifiers.match import squeezed_terms
-from classifiers.normalise import Batch, fold, normalise
+from classifiers.normalise import Batch, fold, normalise, squeezed_terms
 from classifiers.reading import Reader
 from classifiers.scope import Scope, Spans
 from lexicons.schema import Attribute
@@ -58,9 +57,16 @@ class Comparer:
                         return Contradiction(attribute, spoken.text[slice(*place)], other, spoken.span(*place))
         return None
 
+    def asserts(self, said: str, span: Span) -> bool:
+        """Whether the range ``span`` of the spoken text is asserted: not denied, asked, quoted or warned of."""
+        spoken = normalise([said])
+        first, last = np.searchsorted(spoken.origin, span).tolist()
+        return first < last and self._stands(said, spoken, (first, last))
+
     def _asserted(self, said: str, spoken: Batch, place: Span) -> bool:
-        if SHARE.search(_clause(spoken, place[0])):
-            return False
+        return not SHARE.search(_clause(spoken, place[0])) and self._stands(said, spoken, place)
+
+    def _stands(self, said: str, spoken: Batch, place: Span) -> bool:
         reading = self._reader.read_text(said)
         return self._scope.blocked_by(spoken, self._reader.hits_by_name(reading, 0), [place]) is None
 

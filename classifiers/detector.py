@@ -7,12 +7,13 @@ of its code is reported. A finding is a lead for an officer, never a verdict.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from classifiers import model as models
 from classifiers.accounts import Account, RowSums, Span, account
@@ -24,13 +25,17 @@ from classifiers.features import FeatureSpace
 from classifiers.finding import Basis, CheckResult, Finding, Item, Status, Versions
 from classifiers.frames import Fired
 from classifiers.freshness import MODEL_DIR
+from classifiers.match import CATEGORY_PREFIX
 from classifiers.model import Model, Scored
 from classifiers.reading import Reader, Reading
+from classifiers.scope import Spans
 from classifiers.units import Unit, units
 from infra.clock import SystemClock, today
 from lexicons.schema import CitedRule, Code, Lexicon
 
 CHUNK = 512
+# How often a category inferred from words is the given one: 1,881 of 2,297 lines of the corpus that carry a category.
+INFERRED_RIGHT = 0.82
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,9 @@ class Detector:
         for first in range(0, len(items), CHUNK):
             chunk = items[first : first + CHUNK]
             found = self._findings(chunk, default)
+            usual = self._versions(default)
             for number, item in enumerate(chunk):
-                versions = self._versions(item.at or default)
+                versions = self._versions(item.at) if item.at else usual
                 results.append(CheckResult(text=item.text, findings=tuple(found.get(number, ())), versions=versions))
         return results
 
@@ -99,15 +105,20 @@ class Detector:
     def _findings(self, items: Sequence[Item], default: date) -> dict[int, list[Finding]]:
         """Findings by item number, best first."""
         parts = units([item.text for item in items])
+        parts = [parts[row] for row in self._model.screen.passing(self._reader.plain([part.text for part in parts]))]
+        if not parts:
+            return {}
         reading = self._reader.read([self._piece(items[part.item], part) for part in parts])
         rows = self._space.extract(reading)
         fired: dict[int, list[Fired]] = {}
+        framed = np.zeros(len(parts), dtype=bool)
         for one in reading.fired:
             fired.setdefault(one.row, []).append(one)
-        framed = {one.row for one in reading.fired if one.blocked is None}
+            framed[one.row] |= one.blocked is None
+        caution = self._model.caution(framed=framed, pieces=np.array([part.of for part in parts], dtype=np.float64))
         sums: dict[int, RowSums] = {}
         found: dict[int, dict[str, list[Finding]]] = {}
-        for scored in self._model.score(rows, framed):
+        for scored in self._model.score(rows, caution):
             part = parts[scored.row]
             item = items[part.item]
             own = fired.get(scored.row, [])
@@ -120,17 +131,19 @@ class Detector:
 
     def _piece(self, item: Item, part: Unit) -> Item:
         """The part of an item as it is read: its own text, and a category the lexicon knows (or none)."""
-        category = self._categories.get(item.category) if item.category else None
-        if part.text is item.text and category == item.category:
+        if part.text is item.text and (item.category is None or item.category in self._lexicon.categories):
             return item
+        category = self._categories.get(item.category) if item.category else None
         return msgspec.structs.replace(item, text=part.text, category=category)
 
     def _finding(self, evidence: _Evidence, item: Item, part: Unit, day: date) -> Finding:
         scored, batch, made = evidence.scored, evidence.reading.batch, evidence.account
-        code = self._routed(self._codes[scored.code], item.category)
+        hits = self._reader.hits_by_name(evidence.reading, scored.row)
+        given = self._categories.get(item.category) if item.category else None
+        category = given or _inferred(hits)
+        code = self._routed(self._codes[scored.code], category)
         frames = [self._reader.frames.frames[one.frame] for one in evidence.fired if not one.blocked]
         frames = [frame for frame in frames if frame.code == self._codes[scored.code].code]
-        hits = self._reader.hits_by_name(evidence.reading, scored.row)
         checks = self._exemptions.check(code.code, batch, hits, made.places)
         spans = tuple(_shifted(batch.span(*place), part.offset) for place in made.places)
         quotes = tuple(item.text[start:end] for start, end in spans)
@@ -148,7 +161,14 @@ class Detector:
             basis=tuple(Basis(rule.law, rule.article, rule.name) for rule in rules),
             exemptions=checks,
             liable=code.liable,
-            explanation=explain(code=code, status=status, quotes=quotes, rules=rules, checks=checks),
+            explanation=explain(
+                code=code,
+                status=status,
+                quotes=quotes,
+                rules=rules,
+                checks=checks,
+                note=self._guess(category) if not given and code.code != self._codes[scored.code].code else "",
+            ),
         )
 
     def _status(self, status: Status, claim: Claim, item: Item) -> Status:
@@ -158,15 +178,25 @@ class Detector:
             return "corrected"
         return status
 
+    def _guess(self, category: str | None) -> str:
+        name = self._lexicon.categories[category].name if category else ""
+        return f"商品类目未提供，按用词推断为{name}（把握约{INFERRED_RIGHT:.0%}）"
+
     def _routed(self, code: Code, category: str | None) -> Code:
         """The code that the same words fall under for goods of this category (a drug's claim is not MEDICAL)."""
-        known = self._lexicon.categories.get(self._categories.get(category, "")) if category else None
+        known = self._lexicon.categories.get(category) if category else None
         return self._lexicon.codes[known.routes.get(code.code, code.code)] if known else code
 
     def _rules_on(self, code: str, day: date) -> tuple[CitedRule, ...]:
         if (code, day) not in self._rules:
             self._rules[code, day] = self._lexicon.basis_on(code, day)
         return self._rules[code, day]
+
+
+def _inferred(hits: Mapping[str, Spans]) -> str | None:
+    """The category whose goods the text names; None when it names none, or goods of several."""
+    named = [name for name in hits if name.startswith(CATEGORY_PREFIX)]
+    return named[0].removeprefix(CATEGORY_PREFIX) if len(named) == 1 else None
 
 
 def _shifted(span: Span, offset: int) -> Span:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -13,6 +14,8 @@ from classifiers.detector import Detector
 from classifiers.finding import CheckResult
 
 Z95 = 1.959963984540054
+MISSED = "missed"
+ErrorKind = Literal["missed", "false_alarm", "wrong_code"]
 
 
 class Share(Struct, frozen=True):
@@ -42,7 +45,10 @@ class Confusion(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """The whole measurement."""
+    """The whole measurement.
+
+    ``matrix``: label → first code given (``MISSED`` when none) → lines. An accepted alternative counts as the label itself.
+    """
 
     lines: int
     recall: Share
@@ -50,6 +56,7 @@ class Report(Struct, frozen=True, kw_only=True):
     right_code: Share
     codes: tuple[CodeReport, ...]
     confusions: tuple[Confusion, ...]
+    matrix: dict[str, dict[str, int]]
 
 
 def wilson(hits: int, total: int) -> Share:
@@ -73,13 +80,16 @@ def compare(lines: Sequence[Line], results: Sequence[CheckResult]) -> Report:
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
     wrong: defaultdict[tuple[str, str], int] = defaultdict(int)
+    given: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for line, result in zip(lines, results, strict=True):
         total[line.label] += 1
-        first = next((finding.code for finding in result.findings if finding.caught), None)
+        first = first_code(result)
+        accepted = first is not None and first in (line.label, *line.alt)
+        given[line.label][line.label if accepted else first or MISSED] += 1
         if first is None:
             continue
         caught[line.label] += 1
-        if first in (line.label, *line.alt):
+        if accepted:
             right[line.label] += 1
         else:
             wrong[line.label, first] += 1
@@ -92,7 +102,23 @@ def compare(lines: Sequence[Line], results: Sequence[CheckResult]) -> Report:
         right_code=wilson(all_right, all_caught),
         codes=tuple(CodeReport(c, wilson(caught[c], total[c]), wilson(right[c], caught[c])) for c in codes),
         confusions=tuple(
-            Confusion(label, given, count)
-            for (label, given), count in sorted(wrong.items(), key=lambda pair: (-pair[1], pair[0]))
+            Confusion(label, first, count)
+            for (label, first), count in sorted(wrong.items(), key=lambda pair: (-pair[1], pair[0]))
         ),
+        matrix={label: dict(given[label].most_common()) for label in sorted(given)},
     )
+
+
+def first_code(result: CheckResult) -> str | None:
+    """The code of the best finding that counts as caught; None when there is none."""
+    return next((finding.code for finding in result.findings if finding.caught), None)
+
+
+def error_of(line: Line, result: CheckResult) -> ErrorKind | None:
+    """What is wrong with the answer to a line; None when it is right."""
+    first = first_code(result)
+    if line.lawful:
+        return None if first is None else "false_alarm"
+    if first is None:
+        return "missed"
+    return None if first in (line.label, *line.alt) else "wrong_code"

@@ -20,13 +20,14 @@ def explain(
     rules: Sequence[CitedRule],
     checks: Sequence[ExemptionCheck],
     facts: str = "",
+    note: str = "",
 ) -> str:
     """The sentence for a finding. ``quotes`` are the marked parts of the original text, ``rules`` the law of the day.
 
-    ``facts`` takes the place of the quotes when the finding rests on a comparison, not on words alone.
+    ``facts`` takes the place of the quotes when the finding rests on a comparison, not on words alone; ``note`` ends the sentence.
     """
     subject = f"{facts}，" if facts else _said(quotes)
-    return f"{subject}{_judged(code, status)}{_rule(rules)}；{_settled(code, status, checks)}。"
+    return f"{subject}{_judged(code, status)}{_rule(rules)}；{_settled(code, status, checks)}{'；' + note if note else ''}。"
 
 
 def _said(quotes: Sequence[str]) -> str:
@@ -61,9 +62,12 @@ def _settled(code: Code, status: Status, checks: Sequence[ExemptionCheck]) -> st
 
 
 def article_name(article: str) -> str:
-    """``9(3)`` → ``第九条第（三）项``; a number with a suffix such as ``58-1`` is shown as it is."""
-    number, bracket, item = article.partition("(")
+    """``9(3)`` → ``第九条第（三）项``, ``34.1`` → ``第三十四条第一款``; a number such as ``58-1`` is shown as it is."""
+    whole, bracket, item = article.partition("(")
+    number, dot, paragraph = whole.partition(".")
     shown = f"第{numeral(int(number))}条" if number.isdigit() else f"第{number}条"
+    if dot:
+        shown += f"第{numeral(int(paragraph)) if paragraph.isdigit() else paragraph}款"
     inner = item.rstrip(")")
     if not bracket:
         return shown

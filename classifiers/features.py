@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from classifiers.finding import BecauseKind, Item
 from classifiers.frames import Fired, Frames
 from classifiers.match import Hits, Matcher
-from classifiers.normalise import Ints
+from classifiers.normalise import Batch, Ints
 from classifiers.reading import Reading
 from classifiers.vocabulary import Vocabulary
 from lexicons.schema import Lexicon
@@ -39,6 +39,12 @@ class Rows:
     end: Ints
 
 
+def length_factor(batch: Batch) -> Values:
+    """What text features of each row are multiplied by."""
+    length = (batch.ends - batch.starts).astype(np.float64)
+    return np.asarray(1.0 / np.sqrt(np.maximum(length, LENGTH_FLOOR)), dtype=np.float64)
+
+
 class FeatureSpace:
     """The columns that exist for a lexicon and a vocabulary."""
 
@@ -56,6 +62,7 @@ class FeatureSpace:
         self.listing = self.category + len(self.categories)
         self.size = self.listing + 1
         self._prior_of = [self.prior + self.codes.index(frame.code) for frame in self._frames]
+        self._described: dict[int, tuple[BecauseKind, str]] = {}
         self._category_column = {name: self.category + i for i, name in enumerate(self.categories)}
 
     def extract(self, reading: Reading) -> Rows:
@@ -63,8 +70,7 @@ class FeatureSpace:
         batch, hits = reading.batch, reading.hits
         text = self.vocabulary.extract(batch, reading.words)
         row = batch.row[text.start]
-        length = (batch.ends - batch.starts).astype(np.float64)
-        value = (1.0 / np.sqrt(np.maximum(length, LENGTH_FLOOR)))[row]
+        value = length_factor(batch)[row]
         parts = [(row, text.column, value, text.start, text.end)]
         if len(hits):
             parts.append(self._concept_part(hits))
@@ -115,6 +121,12 @@ class FeatureSpace:
 
     def describe(self, column: int) -> tuple[BecauseKind, str]:
         """Kind and readable name of a column: ``term``, ``frame``, ``model``."""
+        found = self._described.get(column)
+        if found is None:
+            found = self._described[column] = self._describe(column)
+        return found
+
+    def _describe(self, column: int) -> tuple[BecauseKind, str]:
         if column < self.concepts:
             return "model", self.vocabulary.text_of(column)
         if column < self.asserted:

@@ -13,21 +13,27 @@ LENGTH = 12
 FEATURE_MODULES = (
     "context",
     "corpus",
+    "disguise",
     "features",
     "finding",
     "frames",
+    "learn",
     "match",
     "model",
     "normalise",
     "reading",
     "regexes",
     "scope",
+    "screen",
     "segment",
+    "spelling",
     "train",
     "vocabulary",
 )
 FEATURE_LIBRARIES = ("jieba", "numpy", "rjieba", "scikit-learn")
-COMPILING_MODULES = ("cache", "match", "normalise", "regexes")
+COMPILING_MODULES = ("cache", "disguise", "match", "normalise", "regexes", "spelling")
+# The shape of what a compiled lexicon holds.
+LEXICON_MODULES = ("schema.py", "statutes.py", "fines.py")
 COMPILING_LIBRARIES = ("daachorse", "msgspec")
 
 
@@ -51,6 +57,6 @@ def compiling_code() -> str:
 
 def _code(modules: Iterable[str], libraries: Iterable[str]) -> str:
     files = [HERE / f"{name}.py" for name in modules]
-    files += [*sorted((HERE / "tables").glob("*.tsv")), HERE.parent / "lexicons" / "schema.py"]
+    files += [*sorted((HERE / "tables").glob("*.tsv")), *(HERE.parent / "lexicons" / name for name in LEXICON_MODULES)]
     libraries_used = " ".join(f"{name}=={version(name)}" for name in libraries)
     return hashlib.sha256(f"{of_files(files)} {libraries_used}".encode()).hexdigest()[:LENGTH]

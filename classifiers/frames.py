@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from classifiers.match import CATEGORY_PREFIX, Hits, Matcher
 from classifiers.normalise import Batch
-from classifiers.regexes import WORD, bits
+from classifiers.regexes import WORD, set_bits
 from classifiers.scope import Scope, Spans
 from lexicons.schema import Frame, Lexicon
 
@@ -60,12 +60,14 @@ class Frames:
     def find(self, batch: Batch, hits: Hits, categories: Sequence[str | None]) -> list[Fired]:
         """All frames that fire, at most once per row each: asserted if any of its matches is, else blocked."""
         fired: list[Fired] = []
-        for row, numbers, first, last in self._candidates(hits):
-            here = self.row_hits(hits, row, first, last)
-            for number in numbers:
-                one = self._evaluate(number, batch, here, categories[row])
-                if one is not None:
-                    fired.append(one)
+        here = RowHits(-1, {})
+        for group, number in zip(*self._candidates(hits), strict=True):
+            row, first, last = group
+            if row != here.row:
+                here = self.row_hits(hits, row, first, last)
+            one = self._evaluate(number, batch, here, categories[row])
+            if one is not None:
+                fired.append(one)
         return fired
 
     def row_hits(self, hits: Hits, row: int, first: int, last: int) -> RowHits:
@@ -77,16 +79,18 @@ class Frames:
             by_name.setdefault(self._names[concept], []).append(span)
         return RowHits(row, by_name)
 
-    def _candidates(self, hits: Hits) -> Iterator[tuple[int, list[int], int, int]]:
+    def _candidates(self, hits: Hits) -> tuple[list[tuple[int, int, int]], list[int]]:
+        """Rows (number, first and last hit) and the frames whose slots they could fill, row by row."""
         if not len(hits) or not self.frames:
-            return
+            return [], []
         first = np.flatnonzero(np.concatenate(([True], hits.row[1:] != hits.row[:-1])))
         both = np.bitwise_or.reduceat(self._masks[0][hits.concept], first, axis=0) | self._absent[0]
         for masks, absent in zip(self._masks[1:], self._absent[1:], strict=True):
             both &= np.bitwise_or.reduceat(masks[hits.concept], first, axis=0) | absent
+        group, frame = set_bits(both)
         last = np.append(first[1:], len(hits))
-        for i in np.flatnonzero(both.any(axis=1)).tolist():
-            yield int(hits.row[first[i]]), bits(both[i]), int(first[i]), int(last[i])
+        begin, end = first[group].tolist(), last[group].tolist()
+        return list(zip(hits.row[first[group]].tolist(), begin, end, strict=True)), frame.tolist()
 
     def _evaluate(self, number: int, batch: Batch, here: RowHits, category: str | None) -> Fired | None:
         frame = self.frames[number]

@@ -1,9 +1,10 @@
 """The exported linear model: loads weights, scores sparse rows, and accounts for every score. It never trains.
 
 Two questions, both linear in the features: the *gate* g asks whether the text breaks any rule at all; the *code scores*
-s_k ask which. For the best code p the score is a_p·g + b_p. Any other code k must also stand on its own: a_k·s_k + b_k, or
-a_k·(g + s_k - s_p) + b_k when that is less. All are calibrated log-odds, so the confidence is their logistic function, and
-linear, so the contributions of the features add up to them.
+s_k ask which. The best code p leans on both: its score is a_p·(g + λ·s_p) + b_p. Any other code k must also stand on its
+own: a_k·s_k + b_k, or a_k·(g + (λ-1)·s_p + s_k) + b_k when that is less. All are calibrated log-odds, so the confidence is
+their logistic function, and linear, so the contributions of the features add up to them. Rows that the screen lets fall, or
+whose gate is below the floor, are not looked at further: no code could lift them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,13 @@ from numpy.typing import NDArray
 
 from classifiers.features import Rows, Values
 from classifiers.freshness import META_FILE, MODEL_DIR, WEIGHTS_FILE
+from classifiers.screen import Screen
 from classifiers.vocabulary import Vocabulary
 from infra.errors import ConfigurationError
 
-FORMAT = 3
+FORMAT = 5
+SINGLE = ("gate_bias", "caution", "patience", "lean", "floor", "screen_bias", "screen_floor")
+MOST_PIECES = 6
 RETRAIN = "请运行 chengxin train 重新训练"
 
 
@@ -55,7 +59,9 @@ class Weights:
     """``gate`` [columns] and its bias, ``codes`` [columns, codes] and biases, calibration and threshold per code.
 
     ``caution`` is added to the threshold where no frame of the lexicon is asserted: single words out of their context sway
-    the model most in everyday talk.
+    the model most in everyday talk. ``patience`` times the logarithm of the number of pieces of its text is added as well.
+    ``lean`` is λ, ``floor`` the lowest gate worth a look at the codes. ``screen`` [text columns], its bias and its floor belong
+    to the first look (``classifiers.screen``).
     """
 
     gate: Values
@@ -66,20 +72,26 @@ class Weights:
     offset: Values
     threshold: Values
     caution: float
+    patience: float
+    lean: float
+    floor: float
+    screen: Values
+    screen_bias: float
+    screen_floor: float
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A code of a row with its calibrated log-odds.
 
-    ``gated``: whether the gate's weights are in the score; ``behind``: the best code, whose lead is taken off (or None).
+    ``parts``: what the score is made of besides slope and offset: the factor of the gate, and of the code scores by number.
     """
 
     row: int
     code: int
     score: float
-    gated: bool
-    behind: int | None
+    gate: float
+    parts: tuple[tuple[int, float], ...]
 
 
 class Model:
@@ -89,9 +101,7 @@ class Model:
         self.vocabulary = vocabulary
         self.weights = weights
         self.meta = meta
-        usable = weights.slope > 0
-        reach = np.where(usable, (weights.threshold - weights.offset) / np.where(usable, weights.slope, 1.0), np.inf)
-        self._loosest_gate = float(reach.min())
+        self.screen = Screen(vocabulary, weights.screen, weights.screen_bias, weights.screen_floor)
 
     def gate(self, rows: Rows) -> Values:
         """Uncalibrated log-odds, per row, that the text breaks a rule."""
@@ -105,55 +115,63 @@ class Model:
         sums = rows.value[part] @ self.weights.codes[rows.column[part]] + self.weights.codes_bias
         return np.asarray(sums, dtype=np.float64)
 
-    def score(self, rows: Rows, framed: Collection[int]) -> list[Scored]:
+    def score(self, rows: Rows, caution: Values) -> list[Scored]:
         """Codes that reach their threshold, row by row, best first. Rows without any do not appear.
 
-        ``framed``: the rows in which a frame is asserted.
+        ``caution``: what is added to the threshold of each row (``caution`` below tells how much).
         """
         gate = self.gate(rows)
         found: list[Scored] = []
-        for row in np.flatnonzero(gate >= self._loosest_gate).tolist():
-            caution = 0.0 if row in framed else self.weights.caution
-            found.extend(self._passing(row, float(gate[row]), self.codes(rows, row), caution))
+        for row in np.flatnonzero(gate >= self.weights.floor).tolist():
+            found.extend(self._passing(row, float(gate[row]), self.codes(rows, row), float(caution[row])))
         return found
+
+    def caution(self, *, framed: NDArray[np.bool_], pieces: Values) -> Values:
+        """What to add to the threshold of rows: where no frame is asserted, and for each of several ``pieces`` of one text.
+
+        A text of many pieces has as many chances of a false alarm; the addition grows with their logarithm, to a limit.
+        """
+        several = self.weights.patience * np.log(np.minimum(pieces, MOST_PIECES))
+        return np.asarray(np.where(framed, 0.0, self.weights.caution) + several, dtype=np.float64)
 
     def _passing(self, row: int, gate: float, codes: Values, caution: float) -> list[Scored]:
         w = self.weights
         threshold = w.threshold + caution
         best = int(codes.argmax())
-        first = float(w.slope[best] * gate + w.offset[best])
+        joint = gate + w.lean * float(codes[best])
+        first = float(w.slope[best] * joint + w.offset[best])
         if first < threshold[best]:
             return []
-        limited = gate < codes[best]
-        scores = w.slope * (codes + (gate - codes[best] if limited else 0.0)) + w.offset
+        behind = min(0.0, joint - float(codes[best]))
+        scores = w.slope * (codes + behind) + w.offset
         scores[best] = -np.inf
         others = np.flatnonzero(scores >= threshold)
         others = others[np.argsort(-scores[others], kind="stable")]
-        behind = best if limited else None
         return [
-            Scored(row, best, first, True, None),
-            *(Scored(row, k, float(scores[k]), bool(limited), behind) for k in others.tolist()),
+            Scored(row, best, first, 1.0, ((best, w.lean),)),
+            *(
+                Scored(row, k, float(scores[k]), 1.0 if behind else 0.0, _own_and_lead(k, best, w.lean, bool(behind)))
+                for k in others.tolist()
+            ),
         ]
 
     def contribution(self, scored: Scored, column: NDArray[np.int32]) -> Values:
         """What one unit of each column adds to a score."""
-        w = self.weights
-        best = scored.gated and scored.behind is None
-        unit = np.zeros(len(column)) if best else w.codes[column, scored.code]
-        if scored.gated:
-            unit = unit + w.gate[column]
-        if scored.behind is not None:
-            unit = unit - w.codes[column, scored.behind]
-        return np.asarray(w.slope[scored.code] * unit, dtype=np.float64)
+        unit = scored.gate * self.weights.gate[column]
+        for code, factor in scored.parts:
+            unit = unit + factor * self.weights.codes[column, code]
+        return np.asarray(self.weights.slope[scored.code] * unit, dtype=np.float64)
 
     def bias(self, scored: Scored) -> float:
         """What a score starts from before any feature."""
         w = self.weights
-        best = scored.gated and scored.behind is None
-        start = 0.0 if best else float(w.codes_bias[scored.code])
-        start += w.gate_bias if scored.gated else 0.0
-        start -= float(w.codes_bias[scored.behind]) if scored.behind is not None else 0.0
+        start = scored.gate * w.gate_bias + sum(factor * w.codes_bias[code] for code, factor in scored.parts)
         return float(w.slope[scored.code] * start + w.offset[scored.code])
+
+
+def _own_and_lead(code: int, best: int, lean: float, behind: bool) -> tuple[tuple[int, float], ...]:
+    """The code scores in the score of a code that is not the best one."""
+    return ((code, 1.0), (best, lean - 1.0)) if behind else ((code, 1.0),)
 
 
 def save(model: Model, folder: Path) -> None:
@@ -177,7 +195,6 @@ def arrays_of(vocabulary: Vocabulary, weights: Weights) -> dict[str, NDArray[Any
     arrays["keys"] = vocabulary.keys
     texts = {
         "words": "\n".join(vocabulary.words),
-        "pair_words": "\n".join(vocabulary.pair_words),
         "chars": vocabulary.chars,
     }
     return arrays | {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
@@ -220,13 +237,16 @@ def from_bytes(content: bytes, meta: Meta) -> Model:
     """The model of a weights file; raises ValueError, KeyError or BadZipFile when it is damaged."""
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    words, pair_words = (_lines(arrays[name].tobytes().decode()) for name in ("words", "pair_words"))
-    vocabulary = Vocabulary(words, arrays["keys"], arrays["chars"].tobytes().decode(), pair_words)
-    names = set(Weights.__slots__) - {"gate_bias", "caution"}
-    weights = Weights(
-        gate_bias=float(arrays["gate_bias"]), caution=float(arrays["caution"]), **{name: arrays[name] for name in names}
+    words = _lines(arrays["words"].tobytes().decode())
+    vocabulary = Vocabulary(words, arrays["keys"], arrays["chars"].tobytes().decode())
+    fields: dict[str, Any] = {name: arrays[name] for name in Weights.__slots__}
+    weights = Weights(**fields | {name: float(arrays[name]) for name in SINGLE})
+    sizes = (
+        len(weights.gate) == len(weights.codes),
+        len(weights.slope) == len(meta.codes),
+        len(weights.screen) == vocabulary.size,
     )
-    if len(weights.gate) != len(weights.codes) or len(weights.slope) != len(meta.codes):
+    if not all(sizes):
         raise ValueError("weights of different sizes")
     return Model(vocabulary, weights, meta)
 

@@ -6,7 +6,7 @@ squeezing keeps letters, digits, Han, ``%`` and marks inside numbers (``1.5``, `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.errors import ConfigurationError
+
 TABLES = Path(__file__).parent / "tables"
 CODE_POINTS = 0x110000
 CODE_MASK = 0x1FFFFF
 CLASS_SHIFT = 24
-KEEP, BREAK, QUESTION, COLON, GLUE = 1, 2, 3, 4, 5
-CLASSES = {"keep": KEEP, "break": BREAK, "question": QUESTION, "colon": COLON, "glue": GLUE}
+KEEP, BREAK, QUESTION, SIGN, COLON, GLUE = 1, 2, 3, 4, 5, 6
+CLASSES = {"keep": KEEP, "break": BREAK, "question": QUESTION, "sign": SIGN, "colon": COLON, "glue": GLUE}
 NEWLINE = 10
 ZERO, NINE = ord("0"), ord("9")
 
@@ -33,8 +35,10 @@ class Batch:
     """Squeezed texts, joined by newlines, with all maps. Arrays named per character have the length of ``text``.
 
     ``codes``: code point per character; ``row``: text number per character; ``clause``: running clause number per
-    character (never shared by two texts); ``origin``: index into the original text per character; ``starts``,
-    ``ends``: range of each row in ``text``; ``questions``: clause numbers that end in a question mark.
+    character (never shared by two texts); ``origin``, ``last``: indices of the first and last character of the original
+    text that each character stands for (they differ where a disguise was undone); ``starts``, ``ends``: range of each row in
+    ``text``; ``questions``: clause numbers that end in a question mark; ``signs``: whether emoji that may stand for characters
+    were kept.
     """
 
     text: str
@@ -42,9 +46,11 @@ class Batch:
     row: Ints
     clause: Ints
     origin: Ints
+    last: Ints
     starts: Ints
     ends: Ints
     questions: frozenset[int]
+    signs: bool = False
 
     @property
     def rows(self) -> int:
@@ -53,7 +59,7 @@ class Batch:
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where ``text[start:end]`` (not empty, inside one row) stands in its original text."""
-        return int(self.origin[start]), int(self.origin[end - 1]) + 1
+        return int(self.origin[start]), int(self.last[end - 1]) + 1
 
 
 @cache
@@ -87,16 +93,22 @@ def fold(text: str) -> str:
     return folded.decode("utf-32-le", "surrogatepass")
 
 
-def normalise(texts: Sequence[str]) -> Batch:
-    """Fold and squeeze ``texts``. Any string is accepted: empty, lone surrogates, NUL, any length; time is linear."""
+def normalise(texts: Sequence[str], *, signs: bool = False) -> Batch:
+    """Fold and squeeze ``texts``. Any string is accepted: empty, lone surrogates, NUL, any length; time is linear.
+
+    ``signs``: keep emoji that may stand for a character (``classifiers.disguise`` reads or removes them).
+    """
     if not texts:
         nothing = np.zeros(0, dtype=np.int32)
-        return Batch("", nothing.astype(np.uint32), nothing, nothing, nothing, nothing, nothing, frozenset())
+        return Batch("", nothing.astype(np.uint32), nothing, nothing, nothing, nothing, nothing, nothing, frozenset())
     raw = np.frombuffer("\n".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4")
     packed = _table()[raw]
     kind = packed >> CLASS_SHIFT
     code = packed & CODE_MASK
     kept = kind == KEEP
+    with_signs = signs and bool((kind == SIGN).any())
+    if with_signs:
+        kept |= kind == SIGN
     broken = (kind == BREAK) | (kind == QUESTION)
     _glue_numbers(kind, code, kept, broken)
     first = np.fromiter(accumulate((len(text) + 1 for text in texts), initial=0), np.int32, len(texts) + 1)
@@ -105,7 +117,22 @@ def normalise(texts: Sequence[str]) -> Batch:
     code[separators] = NEWLINE
     origin = np.flatnonzero(kept).astype(np.int32)
     clause_of_all = np.cumsum(broken, dtype=np.int32)
-    return _batch(code[origin], origin, clause_of_all, first=first, kind=kind)
+    batch = _batch(code[origin], origin, clause_of_all, first=first, kind=kind)
+    batch.signs = with_signs
+    return batch
+
+
+def without_signs(batch: Batch) -> Batch:
+    """The batch with the emoji that were kept left out."""
+    kept = (_table()[batch.codes] >> CLASS_SHIFT) != SIGN
+    kept[batch.codes == NEWLINE] = True
+    codes = batch.codes[kept]
+    ends_of_rows = np.flatnonzero(codes == NEWLINE).astype(np.int32)
+    starts = np.concatenate((np.zeros(1, np.int32), ends_of_rows + np.int32(1)))
+    ends = np.append(ends_of_rows, np.int32(len(codes)))
+    text = codes.tobytes().decode("utf-32-le")
+    row, clause, origin, last = (column[kept] for column in (batch.row, batch.clause, batch.origin, batch.last))
+    return Batch(text, codes, row, clause, origin, last, starts, ends, batch.questions)
 
 
 def _glue_numbers(kind: Codes, code: Codes, kept: NDArray[np.bool_], broken: NDArray[np.bool_]) -> None:
@@ -131,4 +158,20 @@ def _batch(codes: Codes, origin: Ints, clauses: Ints, *, first: Ints, kind: Code
     asked = np.flatnonzero(kind == QUESTION)
     questions = frozenset((clauses[asked] - 1).tolist()) if asked.size else frozenset()
     text = codes.astype("<u4", copy=False).tobytes().decode("utf-32-le")
-    return Batch(text, codes, row, clauses[origin], origin - first[row], starts, ends, questions)
+    own = origin - first[row]
+    return Batch(text, codes, row, clauses[origin], own, own, starts, ends, questions)
+
+
+def squeezed_terms(owner: str, terms: Iterable[str]) -> list[str]:
+    """Terms as they are matched.
+
+    Raises:
+        ConfigurationError: a term has no letter, digit or Han character.
+    """
+    given = list(terms)
+    batch = normalise([term.replace("\n", "") for term in given])
+    squeezed = batch.text.split("\n") if given else []
+    for term, result in zip(given, squeezed, strict=True):
+        if not result:
+            raise ConfigurationError(f"词库条目 {owner} 的词 {term!r} 只有标点或空白，无法匹配；请删去或改写")
+    return squeezed

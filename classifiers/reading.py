@@ -8,6 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from classifiers.disguise import Disguise
 from classifiers.finding import Item
 from classifiers.frames import Fired, Frames
 from classifiers.match import Hits, Matcher, MatcherParts, build
@@ -35,7 +36,9 @@ class Reader:
 
     def __init__(self, lexicon: Lexicon, parts: MatcherParts | None = None) -> None:
         self.lexicon = lexicon
-        self.matcher = Matcher(lexicon, parts or build(lexicon))
+        parts = parts or build(lexicon)
+        self.matcher = Matcher(lexicon, parts)
+        self._disguise = Disguise(lexicon, parts.disguises)
         self.frames = Frames(lexicon, self.matcher)
         self._remembered = lru_cache(maxsize=REMEMBERED)(lambda text: self.read([Item(text=text)]))
         self._concepts_of: dict[str | None, frozenset[str]] = {
@@ -57,9 +60,13 @@ class Reader:
         """One text by itself; the last few thousand are remembered, as neighbouring utterances are asked about again and again."""
         return self._remembered(text)
 
+    def plain(self, texts: Sequence[str]) -> Batch:
+        """The texts normalised, with disguised words in plain characters."""
+        return self._disguise.undo(normalise(texts, signs=True))
+
     def read(self, items: Sequence[Item]) -> Reading:
         """Read all items at once."""
-        batch = normalise([item.text for item in items])
+        batch = self.plain([item.text for item in items])
         hits = self.matcher.find(batch)
         fired = self.frames.find(batch, hits, [item.category for item in items])
         return Reading(items, batch, segment(batch), hits, fired)

@@ -1,4 +1,4 @@
-"""Cuts long texts into units of a length sentences have, so that a frame never spans half a page. Short texts stay whole."""
+"""Cuts texts into units of the length that sentences have: a claim must not drown in the talk around it. Short texts stay whole."""
 
 from __future__ import annotations
 
@@ -6,49 +6,60 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-LONGEST = 160
-OVERLAP = 24
-SENTENCE_END = re.compile(r"[。！？!?；;\n]+")
-CLAUSE_END = re.compile(r"[，,、\s]+")
+WHOLE = 40
+LONGEST = 32
+OVERLAP = 12
+SENTENCE = re.compile(r"[^。！？!?；;\n]*[。！？!?；;\n]+|[^。！？!?；;\n]+")
+CLAUSE = re.compile(r"[^，,、：:\s]*[，,、：:\s]+|[^，,、：:\s]+")
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A piece of a text: which item it is of, and where it begins in it."""
+    """A piece of a text: which item it is of, where it begins in it, and how many pieces that item has."""
 
     item: int
     offset: int
     text: str
+    of: int = 1
 
 
 def units(texts: Sequence[str]) -> list[Unit]:
     """All texts in order, long ones cut at sentence ends, else at clause ends, else with an overlap. Linear in length."""
     result: list[Unit] = []
     for number, text in enumerate(texts):
-        if len(text) <= LONGEST:
+        if len(text) <= WHOLE:
             result.append(Unit(number, 0, text))
         else:
-            result.extend(Unit(number, start, text[start:end]) for start, end in _cut(text))
+            pieces = _packed(_pieces(text))
+            result.extend(Unit(number, start, text[start:end], len(pieces)) for start, end in pieces)
     return result
 
 
-def _cut(text: str) -> Iterator[tuple[int, int]]:
-    start = 0
-    while len(text) - start > LONGEST:
-        end = _last_break(text, start)
-        if end is None:
-            yield start, start + LONGEST
-            start += LONGEST - OVERLAP
+def _pieces(text: str) -> Iterator[Span]:
+    """Sentences; of those that are too long, groups of clauses."""
+    for sentence in SENTENCE.finditer(text):
+        if sentence.end() - sentence.start() <= LONGEST:
+            yield sentence.span()
         else:
-            yield start, end
-            start = end
-    yield start, len(text)
+            yield from _packed(_clauses(text, *sentence.span()))
 
 
-def _last_break(text: str, start: int) -> int | None:
-    """The last good place to cut within reach, not in the first third of the unit."""
-    for pattern in (SENTENCE_END, CLAUSE_END):
-        ends = [match.end() for match in pattern.finditer(text, start + LONGEST // 3, start + LONGEST)]
-        if ends:
-            return ends[-1]
-    return None
+def _clauses(text: str, start: int, end: int) -> Iterator[Span]:
+    for clause in CLAUSE.finditer(text, start, end):
+        begin = clause.start()
+        while clause.end() - begin > LONGEST:
+            yield begin, begin + LONGEST
+            begin += LONGEST - OVERLAP
+        yield begin, clause.end()
+
+
+def _packed(pieces: Iterator[Span]) -> list[Span]:
+    """Neighbours put together as long as they stay short enough."""
+    result: list[Span] = []
+    for start, end in pieces:
+        if result and end - result[-1][0] <= LONGEST:
+            result[-1] = (result[-1][0], end)
+        else:
+            result.append((start, end))
+    return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,41 +77,37 @@ class Vocabulary:
     the words; ``chars``: the characters n-grams are made of (number 0 = any other).
     """
 
-    def __init__(self, words: Sequence[str], keys: Keys, chars: str, pair_words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], keys: Keys, chars: str) -> None:
         self.words = list(words)
         self.keys = keys
         self.chars = chars
-        self.pair_words = list(pair_words)
         self.size = len(words) + len(keys)
-        self._word_column = {word: i for i, word in enumerate(self.words)}
-        self._pair_number = {word: i + 1 for i, word in enumerate(self.pair_words)}
-        self._char_number = _char_table(chars)
+        self._word_number = {word: i + 1 for i, word in enumerate(self.words)}
+        self.char_number = _char_table(chars)
         columns = np.arange(len(words), self.size, dtype=np.int32)
         self._table = KeyTable(keys, columns, KeyTable.bits_for(len(keys)))
 
     def extract(self, batch: Batch, words: Words) -> TextFeatures:
         """All known features of a batch, one entry per occurrence."""
-        get = self._word_column.get
-        column = np.fromiter((get(word, -1) for word in words.tokens), dtype=np.int32, count=len(words.tokens))
+        tokens = words.tokens
+        known = map(self._word_number.get, tokens, repeat(0))
+        word = np.fromiter(known, dtype=np.int64, count=len(tokens))
         length = np.diff(words.start, append=len(batch.text)).astype(np.int32)
-        parts = [(column, words.start, words.start + length)]
-        parts.append(self._known_pairs(words, length))
-        numbers = self._char_number[batch.codes]
+        pairs = self._table.get(pair_keys(word.view(np.uint64)))
+        parts = [
+            (word.astype(np.int32) - np.int32(1), words.start, words.start + length),
+            (pairs, words.start[:-1], words.start[1:] + length[1:]),
+        ]
+        numbers = self.char_number[batch.codes]
         for order in ORDERS:
             keys = ngram_keys(numbers, order)
             start = np.arange(len(keys), dtype=np.int32)
             parts.append((self._table.get(keys), start, start + np.int32(order)))
         column = np.concatenate([part[0] for part in parts])
-        known = np.flatnonzero(column >= 0)
+        seen = np.flatnonzero(column >= 0)
         start = np.concatenate([part[1] for part in parts])
         end = np.concatenate([part[2] for part in parts])
-        return TextFeatures(column[known], start[known], end[known])
-
-    def _known_pairs(self, words: Words, length: Ints) -> tuple[Ints, Ints, Ints]:
-        get = self._pair_number.get
-        numbers = np.fromiter((get(word, 0) for word in words.tokens), dtype=np.uint64, count=len(words.tokens))
-        keys = pair_keys(numbers)
-        return self._table.get(keys), words.start[:-1], words.start[1:] + length[1:]
+        return TextFeatures(column[seen], start[seen], end[seen])
 
     def text_of(self, column: int) -> str:
         """What a column stands for, readable: ``三天``, ``无效+退款`` (a pair of words)."""
@@ -120,7 +117,7 @@ class Vocabulary:
         tag = key >> TAG_SHIFT
         if tag == PAIR_TAG:
             first, second = (key >> WORD_BITS) & ((1 << WORD_BITS) - 1), key & ((1 << WORD_BITS) - 1)
-            return f"{self.pair_words[first - 1]}+{self.pair_words[second - 1]}"
+            return f"{self.words[first - 1]}+{self.words[second - 1]}"
         numbers = [(key >> (CHAR_BITS * i)) & ((1 << CHAR_BITS) - 1) for i in range(tag - 1, -1, -1)]
         return "".join(self.chars[number - 1] for number in numbers)
 
@@ -140,6 +137,11 @@ def ngram_keys(numbers: Chars, order: int) -> Keys:
     for offset in range(order):
         packed = (packed << np.uint64(CHAR_BITS)) | numbers[offset : offset + count]
     return keys | packed
+
+
+def order_of(keys: Keys) -> NDArray[np.int64]:
+    """How many characters the n-gram of each key has (9: a pair of words)."""
+    return (keys >> np.uint64(TAG_SHIFT)).astype(np.int64)
 
 
 def pair_keys(numbers: Keys) -> Keys:
@@ -168,4 +170,4 @@ def build(batch: Batch, words: Words, *, min_count: int, most: int) -> Vocabular
     keys, seen = np.unique(np.concatenate(found), return_counts=True)
     keys = keys[np.argsort(-seen, kind="stable")][: int((seen >= min_count).sum())][: max(0, most - len(frequent))]
     keys = keys[KeyTable.without_clashes(keys, KeyTable.bits_for(len(keys)))]
-    return Vocabulary(frequent, keys, chars, frequent)
+    return Vocabulary(frequent, keys, chars)

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     search_url: str = "embedded://"
     secret_key_file: Path | None = None
     public_url: str = "http://127.0.0.1:8000"
+    brands_file: Path | None = None
     log_format: Literal["text", "json"] = "text"
     batch_size: int = Field(default=2000, ge=1, le=100_000)
     dead_letter_window: int = Field(default=1000, ge=10)
@@ -55,6 +56,15 @@ class Settings(BaseSettings):
         if not value.startswith(("embedded://", "http://", "https://")):
             raise ValueError("应为 embedded:// 或 http(s)://主机:端口")
         return value
+
+    @field_validator("brands_file")
+    @classmethod
+    def _readable_brands_file(cls, value: Path | None) -> Path | None:
+        if value is None or str(value) in ("", "."):
+            return None
+        if not value.is_file():
+            raise ValueError("没有这个文件；应为品牌登记表（.yaml 或 .csv）的路径")
+        return value.absolute()
 
     @field_validator("public_url")
     @classmethod

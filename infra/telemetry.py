@@ -27,6 +27,15 @@ BATCH_SECONDS = Histogram(
 LAG = Gauge(
     "chengxin_lag_records", "Records not yet handled, by topic and group", ["topic", "group"], registry=REGISTRY
 )
+DETECTOR_RELOADS = Counter(
+    "chengxin_detector_reloads",
+    "Lexicon and model loaded anew while at work, by outcome",
+    ["outcome"],
+    registry=REGISTRY,
+)
+DETECTOR_OUTDATED = Gauge(
+    "chengxin_detector_outdated", "1 while newer lexicon or model files cannot be loaded", registry=REGISTRY
+)
 REQUESTS = Histogram(
     "chengxin_http_seconds",
     "Time to answer, by route, method and status",

@@ -17,6 +17,7 @@ SINGLE_FILES = (
     "brands.yaml",
     "attributes.yaml",
     "triage.yaml",
+    "disguises.yaml",
 )
 FOLDERS = ("concepts", "frames")
 VERSION_LENGTH = 12

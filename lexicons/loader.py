@@ -14,9 +14,21 @@ import yaml
 from infra.errors import ConfigurationError
 from lexicons import check
 from lexicons.files import ROOT, content_version, read_files
-from lexicons.schema import Attribute, Brand, Category, Code, Concept, Exemption, Frame, Law, Lexicon, TriageWords
+from lexicons.schema import (
+    Attribute,
+    Brand,
+    Category,
+    Code,
+    Concept,
+    Disguises,
+    Exemption,
+    Frame,
+    Law,
+    Lexicon,
+    TriageWords,
+)
 
-__all__ = ["Lexicon", "Source", "load_lexicon", "read_sources"]
+__all__ = ["Lexicon", "Source", "assemble", "load_lexicon", "located", "read_sources"]
 
 T = TypeVar("T")
 
@@ -72,7 +84,19 @@ def load_lexicon(root: Path | None = None) -> Lexicon:
         ConfigurationError: with file, line, entry and what to do.
     """
     sources = read_sources(root or ROOT)
-    lexicon = Lexicon(
+    lexicon = assemble(sources)
+    for problem in check.problems(lexicon):
+        raise located(sources, problem)
+    return lexicon
+
+
+def assemble(sources: dict[str, Source]) -> Lexicon:
+    """The lexicon of parsed files, its names not yet cross-checked (``lexicons.check``).
+
+    Raises:
+        ConfigurationError: an entry has not the shape of ``lexicons.schema``.
+    """
+    return Lexicon(
         version=content_version({name: source.content for name, source in sources.items()}),
         laws=_keyed(sources["laws.yaml"], Law, "id"),
         codes=_keyed(sources["codes.yaml"], Code, "code"),
@@ -81,12 +105,10 @@ def load_lexicon(root: Path | None = None) -> Lexicon:
         brands=tuple(entry for _, entry in _entries(sources["brands.yaml"], Brand)),
         attributes=_keyed(sources["attributes.yaml"], Attribute, "id"),
         triage=_convert(sources["triage.yaml"], "kinds", sources["triage.yaml"].data, TriageWords),
+        disguises=_convert(sources["disguises.yaml"], "split", sources["disguises.yaml"].data, Disguises),
         concepts=dict(_concepts(sources)),
         frames=tuple(_frames(sources)),
     )
-    for problem in check.problems(lexicon):
-        raise _located(sources, problem)
-    return lexicon
 
 
 def read_sources(root: Path) -> dict[str, Source]:
@@ -161,8 +183,8 @@ def _in(sources: dict[str, Source], folder: str) -> Sequence[Source]:
     return [source for name, source in sources.items() if name.startswith(f"{folder}/")]
 
 
-def _located(sources: dict[str, Source], problem: check.Problem) -> ConfigurationError:
-    """Turn a cross-check problem into an error that names the file and line of its entry."""
+def located(sources: dict[str, Source], problem: check.Problem) -> ConfigurationError:
+    """A cross-check problem as an error that names the file and line of its entry."""
     for name, source in sources.items():
         if not name.startswith(problem.file):
             continue

@@ -6,69 +6,56 @@ from datetime import date
 from decimal import Decimal
 from typing import Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
+
+from infra.errors import InvalidInput
+from lexicons import statutes
+from lexicons.statutes import Citation, CitedRule, Judgement, Law, LawVersion, PenaltyRule
+
+__all__ = [
+    "Aggravation",
+    "Attribute",
+    "AttributeValue",
+    "Brand",
+    "Category",
+    "Citation",
+    "CitedRule",
+    "Code",
+    "Concept",
+    "Disguises",
+    "Examples",
+    "Exemption",
+    "ExemptionWhen",
+    "Frame",
+    "Judgement",
+    "Law",
+    "LawVersion",
+    "Lexicon",
+    "PenaltyRule",
+    "TriageWords",
+]
 
 Severity = Literal["S1", "S2", "S3", "S4"]
 DefaultStatus = Literal["violation", "needs_evidence"]
 Role = Literal["seller", "operator", "host", "mcn", "platform"]
 
 
-class LawVersion(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One text of a law, in force from ``from_`` to ``to`` (both inclusive; ``to`` None = still in force)."""
+class Aggravation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """When a code weighs more than usual."""
 
-    from_: date = field(name="from")
-    to: date | None = None
-    number: str = ""
-    articles: dict[str, str | dict[str, str]]
-
-    def covers(self, day: date) -> bool:
-        """Whether this text was in force on ``day``."""
-        return self.from_ <= day and (self.to is None or day <= self.to)
-
-    def text_of(self, article: str) -> str | None:
-        """The one-line paraphrase of ``17`` or ``9(3)``; None when this version has no such article."""
-        number, bracket, item = article.partition("(")
-        entry = self.articles.get(article, self.articles.get(number))
-        if isinstance(entry, dict):
-            return entry.get(f"({item}") if bracket else "；".join(entry.values())
-        return entry
-
-
-class Law(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A law or regulation with all its versions."""
-
-    id: str
-    name: str
-    short: str
-    versions: tuple[LawVersion, ...]
-    source: str = ""
-
-    def on(self, day: date) -> LawVersion | None:
-        """The version in force on ``day``."""
-        return next((version for version in self.versions if version.covers(day)), None)
-
-
-class Citation(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A pointer to an article, limited to acts between ``from_`` and ``to`` (inclusive) when those are given."""
-
-    law: str
-    article: str
-    from_: date | None = field(name="from", default=None)
-    to: date | None = None
-    text: str = ""
-
-    def covers(self, day: date) -> bool:
-        """Whether the pointer holds for an act of ``day``."""
-        return (self.from_ is None or self.from_ <= day) and (self.to is None or day <= self.to)
+    severity: Severity
+    when: str
 
 
 class Code(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One violation code of the taxonomy."""
+    """One violation code of the taxonomy. ``liability``: role → when it answers, where that is not self-evident."""
 
     code: str
     name: str
     severity: Severity
+    aggravated: tuple[Aggravation, ...] = ()
     liable: tuple[Role, ...]
+    liability: dict[Role, str] = {}
     status: DefaultStatus
     basis: tuple[Citation, ...]
     penalty: tuple[Citation, ...] = ()
@@ -108,6 +95,7 @@ class Exemption(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 class Concept(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A set of expressions that mean the same thing for the law: plain terms, regexes, other concepts.
 
+    ``pinyin``: its terms are also read when they are written by sound (letters, or other characters of the same sound);
     ``mask``: shorter hits of other concepts inside a hit of this one do not count (``第一次`` hides ``第一``).
     """
 
@@ -116,7 +104,6 @@ class Concept(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     regex: tuple[str, ...] = ()
     include: tuple[str, ...] = ()
     pinyin: bool = False
-    homophones: tuple[str, ...] = ()
     mask: bool = False
 
 
@@ -191,21 +178,37 @@ class Attribute(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class TriageWords(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Words that hint at the kind, the code and the urgency of a complaint."""
+    """Words that hint at the kind, the code and the urgency of a complaint; ``platforms``: usual name → other spellings."""
 
     kinds: dict[Literal["complaint", "report"], tuple[str, ...]]
     codes: dict[str, tuple[str, ...]]
     urgent: tuple[str, ...]
+    platforms: dict[str, tuple[str, ...]] = {}
 
 
-class CitedRule(Struct, frozen=True):
-    """A citation resolved for a day: law id, article, law name, short name and the paraphrased text."""
+class Disguises(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Ways to hide a word, and the words they are read as.
 
-    law: str
-    article: str
-    name: str
-    short: str
-    text: str
+    ``split``: word → its characters written in parts; ``forms``: word → other spellings; ``initials``: letters → word, read
+    only where a character of ``initials_near`` stands in the same text; ``contact``, ``contact_near``: likewise, for
+    messengers; ``sound``: two-syllable words whose homophones are read, unless the changed character is one of ``common``;
+    ``sound_of``: concepts whose two-syllable terms are read likewise, except ``not_sound``; ``latin_words``: letters that are
+    words of other languages, never pinyin; ``alike``: character → look-alikes; ``signs``: character → emoji.
+    """
+
+    split: dict[str, tuple[str, ...]] = {}
+    forms: dict[str, tuple[str, ...]] = {}
+    initials: dict[str, str] = {}
+    initials_near: str = ""
+    contact: dict[str, str] = {}
+    contact_near: str = ""
+    sound: tuple[str, ...] = ()
+    sound_of: tuple[str, ...] = ()
+    not_sound: tuple[str, ...] = ()
+    common: str = ""
+    latin_words: tuple[str, ...] = ()
+    alike: dict[str, str] = {}
+    signs: dict[str, str] = {}
 
 
 class Lexicon(Struct, frozen=True, kw_only=True):
@@ -221,16 +224,29 @@ class Lexicon(Struct, frozen=True, kw_only=True):
     brands: tuple[Brand, ...]
     attributes: dict[str, Attribute]
     triage: TriageWords
+    disguises: Disguises
 
     def basis_on(self, code: str, day: date) -> tuple[CitedRule, ...]:
         """The rules that ``code`` broke if the act was done on ``day``: only texts in force on that day."""
-        return tuple(rule for cited in self.codes[code].basis if (rule := self.resolve(cited, day)))
+        return statutes.rules_on(self.laws, self.codes[code].basis, day)
+
+    def penalty_on(self, code: str, day: date) -> tuple[PenaltyRule, ...]:
+        """What the law of ``day`` threatens for ``code``, with the fines of the rules it refers to."""
+        return statutes.penalties_on(self.laws, self.codes[code].penalty, day)
+
+    def judged(self, code: str, *, act: date, decided: date) -> Judgement:
+        """The law of the day of the act, and what changed until the decision (行政处罚法 art. 37: the new rule when it is lighter).
+
+        Raises:
+            InvalidInput: an unknown code, or a decision before the act.
+        """
+        if code not in self.codes:
+            raise InvalidInput.one("代码", code, f"没有这个代码，可用：{'、'.join(self.codes)}")
+        if decided < act:
+            raise InvalidInput.one("决定日", decided.isoformat(), f"早于行为日 {act.isoformat()}；请核对两个日期")
+        known = self.codes[code]
+        return statutes.judge(self.laws, known.basis, known.penalty, act=act, decided=decided)
 
     def resolve(self, cited: Citation, day: date) -> CitedRule | None:
         """The cited article as it stood on ``day``; None when the citation or the law does not cover that day."""
-        law = self.laws[cited.law]
-        version = law.on(day)
-        if version is None or not cited.covers(day):
-            return None
-        text = version.text_of(cited.article)
-        return None if text is None else CitedRule(law.id, cited.article, law.name, law.short, text)
+        return statutes.resolve(self.laws, cited, day)

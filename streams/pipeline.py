@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -20,6 +21,7 @@ from msgspec import Struct
 from casework.flags import NewFlag
 from casework.subjects import subject_id
 from classifiers.finding import CheckResult, Finding, Item
+from classifiers.price_claims import History, remember
 from infra.clock import BEIJING
 from streams.events import Complaint, Decision, Listing, Utterance, key_of
 from streams.outputs import (
@@ -55,16 +57,21 @@ class Tools:
     """The pure functions of the classifiers besides the detector."""
 
     takes_back: Callable[[str, str, tuple[str, ...]], bool]
-    check_listings: Callable[[Sequence[Listing]], list[CheckResult]]
-    contradicts: Callable[[str, Listing], Finding | None]
+    check_listings: Callable[[Sequence[Listing], Sequence[History]], list[CheckResult]]
+    contradicts: Callable[[str, Listing, date], Finding | None]
+    price_claim: Callable[[str, Listing, History, date], Finding | None]
     triage: Callable[[Sequence[str]], list[dict[str, Any]]]
 
 
 class KnownListing(Struct, frozen=True):
-    """A listing as it was last seen; ``event`` is the id under which its present wording is flagged."""
+    """A listing as it was last seen; ``event`` is the id under which its present wording is flagged.
+
+    ``prices``: its lowest price per day, ten days back and the last one before, for 令56 art. 16.
+    """
 
     listing: Listing
     event: str
+    prices: History = ()
 
 
 NO_LISTINGS: Final[Mapping[str, KnownListing]] = MappingProxyType({})
@@ -128,12 +135,13 @@ class Handlers:
         """
         fresh = [known for listing in batch if (known := _learn(listing, state))]
         outputs: list[Output] = []
-        for known, result in zip(fresh, self._tools.check_listings([k.listing for k in fresh]), strict=True):
+        results = self._tools.check_listings([k.listing for k in fresh], [k.prices for k in fresh])
+        for known, result in zip(fresh, results, strict=True):
             listing = known.listing
             room = subject_id("room", listing.platform, listing.room) if listing.room else None
             seller = subject_id("seller", listing.platform, listing.seller)
             outputs += [SubjectSeen(seller, room), ListingStored(listing)]
-            findings = _best_first(result.findings, None)
+            findings = _best_first(result.findings)
             if findings:
                 outputs.append(FlagRaised(_listing_flag(known, seller, room, result, findings)))
         return outputs
@@ -199,10 +207,13 @@ class Handlers:
     def _judge(self, visit: _Visit, index: int, result: CheckResult, line: Line, outputs: list[Output]) -> None:
         """Raise a flag when the detector found something, or when the words contradict the listing on show."""
         said, known, room = visit.fresh[index], visit.listings[index], visit.room
-        contradiction = self._tools.contradicts(said.text, known.listing) if known else None
-        if not result.findings and contradiction is None:
-            return
-        findings = _best_first(result.findings, contradiction)
+        found, day = list(result.findings), _beijing_day(said.start)
+        if known:
+            compared = self._tools.contradicts(said.text, known.listing, day)
+            priced = self._tools.price_claim(said.text, known.listing, known.prices, day)
+            for extra in (compared, priced):
+                found = found if extra is None else _joined(found, extra)
+        findings = _best_first(found)
         if not findings:
             return
         flag = _utterance_flag(said, known, result, findings)
@@ -231,22 +242,43 @@ class Handlers:
         room.open = still
 
 
-def standard_tools(detector: Checker) -> Tools:
-    """The real classifiers."""
+def standard_tools(detector: Checker, *, brands: Path | None = None) -> Tools:
+    """The real classifiers; ``brands``: an authority's own register of brands (None: the sample).
+
+    Raises:
+        ConfigurationError: the register has a wrong row.
+    """
     from classifiers import correction, listings, triage  # noqa: PLC0415  slow to load, and tests do without
+    from classifiers.cache import bundled_reader  # noqa: PLC0415
+    from lexicons.registers import load_brands  # noqa: PLC0415
 
     def as_text(listing: Listing) -> ListingText:
-        return listings.ListingText(**{name: getattr(listing, name) for name in LISTING_FIELDS})
+        fields = {name: getattr(listing, name) for name in LISTING_FIELDS}
+        return listings.ListingText(**fields, at=_beijing_day(listing.at))
 
+    register = load_brands(brands, categories=bundled_reader().lexicon.categories) if brands else None
     return Tools(
         takes_back=lambda text, code, matched: correction.is_correction(text, correction.Claim(code, matched)),
-        check_listings=lambda batch: listings.check_listings([as_text(x) for x in batch], detector),
-        contradicts=lambda text, listing: listings.contradicts(text, as_text(listing)),
+        check_listings=lambda batch, histories: listings.check_listings(
+            [as_text(x) for x in batch], detector, brands=register, histories=histories
+        ),
+        contradicts=lambda text, listing, day: listings.contradicts(text, as_text(listing), at=day),
+        price_claim=lambda text, listing, history, day: listings.price_claim(text, as_text(listing), history, at=day),
         triage=lambda texts: [msgspec.to_builtins(x) for x in triage.triage(texts)],
     )
 
 
-LISTING_FIELDS: Final = ("title", "description", "category", "brand", "price", "list_price", "price_basis", "seller")
+LISTING_FIELDS: Final = (
+    "title",
+    "description",
+    "category",
+    "brand",
+    "price",
+    "list_price",
+    "price_basis",
+    "licence",
+    "seller",
+)
 
 
 def _by_key(batch: Iterable[Utterance]) -> dict[str, list[Utterance]]:
@@ -260,29 +292,47 @@ def _learn(listing: Listing, state: MutableMapping[str, KnownListing]) -> KnownL
     """Take note of a listing. None: a newer form of it is known."""
     key = f"{listing.platform}/{listing.id}"
     before = state.get(key)
+    prices = remember(before.prices if before else (), _beijing_day(listing.at), listing.price)
     if before is None:
-        known = KnownListing(listing, listing.id)
+        known = KnownListing(listing, listing.id, prices)
     elif listing.at < before.listing.at:
+        state[key] = msgspec.structs.replace(before, prices=prices)
         return None
     elif _wording(listing) == _wording(before.listing):
-        known = KnownListing(listing, before.event)
+        known = KnownListing(listing, before.event, prices)
     else:
         digest = hashlib.sha256("\0".join(map(str, _wording(listing))).encode()).hexdigest()
-        known = KnownListing(listing, f"{listing.id[:180]}#{digest[:12]}")
+        known = KnownListing(listing, f"{listing.id[:180]}#{digest[:12]}", prices)
     state[key] = known
     return known
 
 
-def _wording(listing: Listing) -> tuple[str | None, ...]:
-    return listing.title, listing.description, listing.brand, listing.category, listing.price_basis
+def _wording(listing: Listing) -> tuple[object, ...]:
+    """What a page claims; the struck-through price is a claim, the price is not."""
+    claims = listing.title, listing.description, listing.brand, listing.category, listing.price_basis
+    return (*claims, listing.list_price) if listing.list_price is not None else claims
 
 
-def _best_first(findings: Sequence[Finding], extra: Finding | None) -> tuple[Finding, ...]:
+def _joined(findings: Sequence[Finding], extra: Finding) -> list[Finding]:
+    """The findings with one more, by confidence. One of the same code gives way: the extra one rests on the listing's facts.
+
+    What the facts bear out (``exempt``) only takes the place of a finding on the same words.
+    """
+    if not extra.caught and not any(one.code == extra.code and _overlap(one, extra) for one in findings):
+        return list(findings)
+    ranked = [finding for finding in findings if finding.code != extra.code]
+    at = next((i for i, finding in enumerate(ranked) if finding.confidence < extra.confidence), len(ranked))
+    ranked.insert(at, extra)
+    return ranked
+
+
+def _overlap(one: Finding, other: Finding) -> bool:
+    return not one.spans or any(a < d and c < b for a, b in one.spans for c, d in other.spans)
+
+
+def _best_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """The finding to flag first, then the others; empty when none of them should be looked at now."""
     ranked = list(findings)
-    if extra is not None:
-        at = next((i for i, finding in enumerate(ranked) if finding.confidence < extra.confidence), len(ranked))
-        ranked.insert(at, extra)
     first = next((i for i, finding in enumerate(ranked) if finding.caught), None)
     return () if first is None else (ranked[first], *ranked[:first], *ranked[first + 1 :])
 

@@ -6,7 +6,7 @@ from importlib import import_module
 
 import typer
 
-COMMANDS = ("check", "ingest", "serve", "demo", "score", "accounts", "reindex", "deadletters")
+COMMANDS = ("check", "lexicon", "ingest", "serve", "demo", "score", "accounts", "reindex", "deadletters", "brands")
 
 
 def all_commands(app: typer.Typer) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from classifiers.evaluate import Report, Share
     from classifiers.finding import CheckResult, Finding, Span
+    from classifiers.linear import LinearModel
     from classifiers.train import Trained
 
 STATUS_NAMES = {"violation": "涉嫌违法", "needs_evidence": "待举证", "exempt": "法律允许", "corrected": "已更正"}
@@ -23,8 +24,9 @@ RANK = {"frame": 0, "price": 0, "brand": 0, "term": 1, "model": 2}
 LONGEST_SHOWN = 240
 AROUND = 40
 MAX_WINDOWS = 6
-MAX_CONFUSIONS = 15
+MISSED = "missed"
 MEGABYTE = 1024 * 1024
+SMALL_MODELS = {"listings": "商品", "complaints": "投诉举报"}
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -112,6 +114,16 @@ def render_training(trained: Trained, seconds: float, path: Path) -> None:
     )
 
 
+def render_small_model(model: LinearModel) -> None:
+    """The figures of a small model, all questions together."""
+    total = [sum(getattr(one, name) for one in model.figures.values()) for name in ("lines", "found", "false_alarms")]
+    label = SMALL_MODELS.get(model.name, model.name)
+    console.print(
+        f"{label}模型 {len(model.questions)} 个问题，应认出 {total[0]} 处，认出 {total[1]} 处，误认 {total[2]} 处"
+        f"（交叉验证）；模型版本 {model.version}"
+    )
+
+
 def render_report(report: Report) -> None:
     """An evaluation as tables."""
     console.print(f"共 {report.lines} 句")
@@ -121,11 +133,13 @@ def render_report(report: Report) -> None:
     for one in report.codes:
         table.add_row(one.code, _share(one.caught), _share(one.right))
     console.print(table)
-    if report.confusions:
-        pairs = Table("标签", "被判为", "次数", title="最常见的混淆")
-        for confusion in report.confusions[:MAX_CONFUSIONS]:
-            pairs.add_row(confusion.label, confusion.given, str(confusion.count))
-        console.print(pairs)
+    rows = [(label, given) for label, given in report.matrix.items() if set(given) - {label, MISSED}]
+    if rows:
+        confusion = Table("标签", "被判为（首选代码，次数）", "未查出", title="混淆表")
+        for label, given in rows:
+            shown = "、".join(f"{code} {count}" for code, count in given.items() if code not in (label, MISSED))
+            confusion.add_row(label, shown, str(given.get(MISSED, 0)))
+        console.print(confusion)
 
 
 def _share(share: Share) -> str:

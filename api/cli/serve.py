@@ -19,8 +19,12 @@ def serve(
 ) -> None:
     """启动网页、接口与内置处理引擎；空数据库会自动建好。
 
+    词库或模型文件变了会自动换用，不必重启；新文件有错就继续用旧的，并在日志、/readyz 与 /metrics 说明。发 SIGHUP 立即重新读取。
+
     例：`chengxin serve --port 8000`
     """
+    import signal
+
     import uvicorn
 
     from api.app import create_app
@@ -36,6 +40,8 @@ def serve(
     migrate.upgrade(services.database)
     make_runner(services)
     app = create_app(settings, services=services)
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, services.watcher.wake)
     typer.echo(f"诚信直播：http://{host}:{port}  （按 Ctrl+C 停止）", err=True)
     uvicorn.run(
         app, host=host, port=port, forwarded_allow_ips=proxy, access_log=False, log_level="warning", server_header=False

@@ -17,7 +17,7 @@ from api.guard import check_csrf_form, current_actor
 from api.problems import Refused
 from api.templating import page
 from api.wording import reasons
-from casework import complaints, flags, listings, review, subjects
+from casework import complaints, flags, listings, review, similar, subjects
 from casework.complaints import Complaint
 from casework.flags import FlagView
 from infra.clock import BEIJING
@@ -173,12 +173,14 @@ def complaint_queue(request: Request, actor: Officer, status: str = "received", 
     with reading(request) as connection:
         found = complaints.queue(connection, status=None if status == ALL else status, limit=PAGE_SIZE, after=after)
         names = subjects.names(connection, ids=set().union(*(_subjects_of_case(case) for case in found.items)))
+        alike = similar.similar(connection, texts={case.id: case.text for case in found.items})
     return page(
         request,
         "console/complaints.html",
         actor=actor,
         now=services(request).clock.now(),
         complaints=found.items,
+        alike=alike,
         names=names,
         next=found.next,
         chosen=status,
@@ -315,6 +317,7 @@ def _complaint_page(
         related = flags.queue(connection, subject=case.subject, limit=10).items if case.subject else ()
         decision = flags.standing_decision(connection, complaint=complaint_id)
         names = subjects.names(connection, ids=_subjects_of_case(case))
+        alike = similar.similar(connection, texts={case.id: case.text}).get(case.id, [])
     suggested = (case.triage or {}).get("code") or ""
     given = {"note": "", "public_text": "", "subject": case.subject or "", "code": suggested, "severity": ""}
     return page(
@@ -325,6 +328,8 @@ def _complaint_page(
         now=services(request).clock.now(),
         case=case,
         related=related,
+        alike=alike[: similar.MOST_SHOWN],
+        alike_count=len(alike),
         decision=decision,
         names=names,
         values=given | values,

@@ -1,4 +1,4 @@
-"""Rebuilds fold.tsv, classes.tsv and pinyin.tsv from Unicode data, OpenCC and pypinyin. Never imported at run time.
+"""Rebuilds the tables from Unicode data, OpenCC, pypinyin and jieba's dictionary. Never imported at run time.
 
 Run ``python -m classifiers.tables.build`` after a change of the hand lists below.
 """
@@ -10,14 +10,15 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
+import jieba
 from opencc import OpenCC
-from pypinyin import Style, pinyin
+from pypinyin import Style, lazy_pinyin, pinyin
 
 HERE = Path(__file__).parent
 MAX_CODE = sys.maxunicode + 1
 SURROGATES = range(0xD800, 0xE000)
 
-KEEP, BREAK, QUESTION, GLUE, COLON = "keep", "break", "question", "glue", "colon"
+KEEP, BREAK, QUESTION, GLUE, COLON, SIGN = "keep", "break", "question", "glue", "colon", "sign"
 
 # Letters of other scripts that are drawn like Latin ones, in the same order.
 LOOKALIKES = (
@@ -25,7 +26,16 @@ LOOKALIKES = (
     "αa Βb Εe Ζz Ηh Ιi Κk Μm Νn οo ρp Τt Υy Χx νv Вb Мm Нh Тt Кk"
 )
 # Han forms used to hide a word, and formal numerals that have no other everyday meaning.
-HAN_FORMS = "朂最 苐第 囯国 弌一 弍二 弎三 壹一 貳二 贰二 叁三 叄三 柒七 捌八 玖九 〇零 佰百 仟千 緻致 妳你 祂他 牠它 裏里 皰疱 喫吃"
+HAN_FORMS = (
+    "朂最 苐第 囯国 弌一 弍二 弎三 壹一 貳二 贰二 叁三 叄三 柒七 捌八 玖九 〇零 佰百 仟千 緻致 妳你 祂他 牠它 裏里 皰疱 喫吃 "
+    "髙高 効效 眞真 竒奇 羙美 夲本 単单 衶神 葯药 袪祛 玊玉 囗口 ⑩十 ❿十 ㈠一 ㈡二 ㈢三 ㈣四 ㈤五 ㈥六 ㈦七 ㈧八 ㈨九 ㈩十 "
+    "ー一 ニ二 彡三 カ力 タ夕 ハ八 ト卜 エ工 ロ口 ❶1 ❷2 ❸3 ❹4 ❺5 ❻6 ❼7 ❽8 ❾9 ➀1 ➁2 ➂3 ➃4 ➄5 ➅6 ➆7 ➇8 ➈9"
+)
+# Pinyin writes the sound of ü as v when it bears a tone mark.
+ROUNDED = "ǖǘǚǜ"
+# Emoji that may stand for a character; which one is said in lexicons/disguises.yaml.
+SIGNS = "☝💊🏥🐮🐂👑🔝💰💵🩸❤🔥🍺🍷🚬🍵💧✋🧠🫁🦴🦷👁👂🥛🐟🐯🐲🐉🐴🧧🙏🇨🇳💇💉☠🤒🐷🌙🥇🔬🏆🆙⬇⬆📈📉👍💪🌿🍎🧪🩺"
+WORD_FREQUENCY, WORD_LATIN = 30, 5
 
 CLAUSE_BREAKS = "。！；，…\n\r\v\f\x85\u2028\u2029!;,|｜—"
 QUESTION_MARKS = "？?⁇⁈"
@@ -51,12 +61,26 @@ def fold_pairs() -> dict[int, int]:
 def _fold_until_stable(char: str, hand: dict[str, str], simplify: object) -> str:
     for _ in range(4):
         before = char
-        for step in (lambda c: unicodedata.normalize("NFKC", c), lambda c: hand.get(c, c), simplify, str.lower):
+        for step in (
+            lambda c: unicodedata.normalize("NFKC", c),
+            _without_marks,
+            lambda c: hand.get(c, c),
+            simplify,
+            str.lower,
+        ):
             after = step(char)  # type: ignore[operator]
             char = after if len(after) == 1 else char
         if char == before:
             break
     return char
+
+
+def _without_marks(char: str) -> str:
+    """A Latin letter without its accents."""
+    parts = unicodedata.normalize("NFD", char)
+    return (
+        ("v" if char in ROUNDED else parts[0]) if len(parts) > 1 and parts[0].isascii() and parts[0].isalpha() else char
+    )
 
 
 def class_of(char: str) -> str:
@@ -69,6 +93,8 @@ def class_of(char: str) -> str:
         return COLON
     if char in DIGIT_GLUE:
         return GLUE
+    if char in SIGNS:
+        return SIGN
     return KEEP if char == "%" or unicodedata.category(char)[0] in "LN" else ""
 
 
@@ -94,14 +120,33 @@ def pinyin_rows() -> Iterator[tuple[str, str]]:
             yield char, pinyin(char, style=Style.NORMAL, v_to_u=False)[0][0]
 
 
+def word_rows() -> Iterator[tuple[str, str]]:
+    """Pinyin letters → the most frequent word of two to four characters that they spell."""
+    best: dict[str, tuple[int, str]] = {}
+    with jieba.get_dict_file() as file:
+        for line in file.read().decode("utf-8").splitlines():
+            word, frequency, *_ = line.split(" ")
+            if int(frequency) < WORD_FREQUENCY or not 2 <= len(word) <= 4 or not all("一" <= c <= "鿿" for c in word):
+                continue
+            letters = "".join(lazy_pinyin(word, v_to_u=False))
+            if len(letters) >= WORD_LATIN and letters.isascii():
+                best[letters] = max(best.get(letters, (0, "")), (int(frequency), word))
+    return ((letters, word) for letters, (_, word) in sorted(best.items()))
+
+
 def main() -> None:
-    """Write the three tables next to this file."""
+    """Write the tables next to this file."""
     pairs = fold_pairs()
     rows = [f"{source:X}\t{target:X}" for source, target in sorted(pairs.items())]
     _write("fold.tsv", "code point, folded code point (hexadecimal)", rows)
     ranges = [f"{first:X}\t{last:X}\t{kind}" for first, last, kind in class_ranges(pairs)]
     _write("classes.tsv", "first, last code point (hexadecimal), class; what is not listed is dropped", ranges)
     _write("pinyin.tsv", "character, toneless reading", [f"{char}\t{reading}" for char, reading in pinyin_rows()])
+    _write(
+        "words.tsv",
+        "pinyin letters, the most frequent word they spell",
+        [f"{latin}\t{word}" for latin, word in word_rows()],
+    )
 
 
 def _write(name: str, about: str, rows: list[str]) -> None:

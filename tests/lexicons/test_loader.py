@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from infra.errors import ConfigurationError
-from lexicons.files import ROOT, source_files
 from lexicons.loader import load_lexicon
-
-
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """A copy of the bundled lexicon that a test may spoil."""
-    for file in source_files(ROOT):
-        target = tmp_path / file.relative_to(ROOT)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(file, target)
-    return tmp_path
 
 
 def append(root: Path, name: str, text: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -38,14 +38,17 @@ class FakeDetector:
 def fake_tools(detector: FakeDetector) -> Tools:
     """The other classifiers, as simple as can be: ``五常`` said of a listing that names ``绥化`` is a contradiction."""
 
-    def contradicts(text: str, listing: Listing) -> Finding | None:
+    def contradicts(text: str, listing: Listing, day: date) -> Finding | None:
         said, listed = "五常" in text, "绥化" in (listing.description or "")
         return finding(code="FALSE-ORIGIN", confidence=0.99, spans=((0, 2),)) if said and listed else None
 
     return Tools(
         takes_back=lambda text, _code, _matched: TAKEN_BACK in text,
-        check_listings=lambda listings: detector.check([Item(text=x.title, kind="listing") for x in listings]),
+        check_listings=lambda listings, _histories: detector.check(
+            [Item(text=x.title, kind="listing") for x in listings]
+        ),
         contradicts=contradicts,
+        price_claim=lambda _text, _listing, _history, _day: None,
         triage=lambda texts: [{"category": "food", "length": len(text)} for text in texts],
     )
 

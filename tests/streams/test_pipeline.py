@@ -264,3 +264,26 @@ def test_complaints_are_triaged_and_name_their_subject() -> None:
 def test_decisions_are_posted() -> None:
     decision = Decision(id="d-1", subject="host:yunjian:h1", outcome="dismissed", decided_at=NOON, flag="f-1")
     assert fake_handlers().decisions([decision]) == [SubjectSeen(decision.subject), DecisionPosted(decision)]
+
+
+def test_the_lowest_price_of_each_day_is_remembered_even_from_late_snapshots() -> None:
+    state: dict[str, KnownListing] = {}
+    handlers = fake_handlers()
+    for days, price in ((0, "69.90"), (2, "59.90"), (1, "49.90"), (1, "65.00")):
+        snapshot = listing(at=START + timedelta(days=days), price=Decimal(price))
+        handlers.listings([snapshot], state)
+    known = state["yunjian/l-1"]
+    first = START.date()
+    assert known.listing.price == Decimal("59.90")
+    assert [(one.day - first).days for one in known.prices] == [0, 1, 2]
+    assert [one.lowest for one in known.prices] == [Decimal("69.90"), Decimal("49.90"), Decimal("59.90")]
+
+
+def test_a_struck_through_price_that_changes_is_a_new_wording() -> None:
+    state: dict[str, KnownListing] = {}
+    handlers = fake_handlers()
+    first = handlers.listings([listing(title="能治失眠", list_price=Decimal(99))], state)
+    later = listing(title="能治失眠", list_price=Decimal(199), at=START + timedelta(minutes=1))
+    (raised,) = of(FlagRaised, handlers.listings([later], state))
+    assert of(FlagRaised, first)[0].flag.event_id == "l-1"
+    assert raised.flag.event_id.startswith("l-1#")

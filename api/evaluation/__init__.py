@@ -1,0 +1,1 @@
+"""The error browser of ``chengxin evaluate --html``: one page in one file."""
