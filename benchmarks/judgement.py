@@ -103,7 +103,7 @@ def _by_terms(reader: Reader, lines: Sequence[Line]) -> list[str | None]:
     reading = reader.read([line.item() for line in lines])
     result: list[str | None] = []
     for row in range(len(lines)):
-        hits = reader.hits_by_name(reading, row)
+        hits = reading.hits_by_name(row)
         counts = {
             code: sum(name in names and any(e - s >= SHORTEST_TERM for s, e in hits[name]) for name in hits)
             for code, names in leading.items()

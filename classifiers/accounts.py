@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from classifiers.features import NOWHERE, FeatureSpace, Rows, Values
@@ -21,8 +21,7 @@ JOIN_GAP = 2
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """``because`` sums to the score; ``places`` are ranges in ``Batch.text``, in order, not overlapping."""
 
     because: tuple[Because, ...]
@@ -76,20 +75,26 @@ def _because(space: FeatureSpace, batch: Batch, sums: RowSums, weights: Values, 
     named than shown.
     """
     strongest = np.argsort(-np.abs(weights), kind="stable")[: 2 * MAX_SHOWN]
-    named: dict[tuple[BecauseKind, str], float] = {}
-    text: dict[tuple[BecauseKind, str], str] = {}
+    named: dict[tuple[BecauseKind, str], Because] = {}
     for column, weight, start, end in sums.listed(strongest, weights):
         key = space.describe(column)
-        named[key] = named.get(key, 0.0) + weight
-        if start != NOWHERE and key not in text:
-            text[key] = batch.text[start:end]
-    order = sorted(named, key=lambda key: -abs(named[key]))
-    shown = [Because(kind, name, text.get((kind, name), ""), named[kind, name]) for kind, name in order[:MAX_SHOWN]]
+        same = named.get(key)
+        text = batch.text[start:end] if start != NOWHERE else ""
+        if same is None:
+            named[key] = Because(*key, text, weight)
+        else:
+            named[key] = Because(*key, same.text or text, same.weight + weight)
+    order = sorted(named.values(), key=_strength, reverse=True)
+    shown = order[:MAX_SHOWN]
     others = len(order) - len(shown) + int(np.count_nonzero(weights)) - len(strongest)
     if others > 0:
         rest = float(weights.sum()) - sum(one.weight for one in shown)
         shown.append(Because("model", "rest", f"其余{others}项", rest))
     return (*shown, Because("model", "bias", "起始值", bias))
+
+
+def _strength(one: Because) -> float:
+    return abs(one.weight)
 
 
 def _strongest_places(sums: RowSums, weights: Values) -> list[Span]:

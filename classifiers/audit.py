@@ -67,7 +67,7 @@ def _exemption_examples(reader: Reader) -> Iterator[Problem]:
     """The words an exemption asks for must stand in its positive examples."""
     for one in reader.lexicon.exemptions.values():
         for text in one.examples.yes if one.examples else ():
-            if not _holds(one, set(reader.hits_by_name(reader.read([Item(text=text)]), 0))):
+            if not _holds(one, set(reader.read([Item(text=text)]).hits_by_name(0))):
                 yield Problem("exemptions.yaml", one.id, f"正例不满足 when 条件：{text}；请补概念用词或换例句")
 
 
@@ -82,7 +82,7 @@ def _silent_terms(reader: Reader) -> Iterator[tuple[str, list[str]]]:
         if not concept.terms:
             continue
         reading = reader.read([Item(text=term) for term in concept.terms])
-        silent = [term for row, term in enumerate(concept.terms) if name not in reader.hits_by_name(reading, row)]
+        silent = [term for row, term in enumerate(concept.terms) if name not in reading.hits_by_name(row)]
         if silent:
             yield name, silent
 

@@ -56,7 +56,7 @@ def read_hints(reader: Reader, texts: Sequence[str]) -> list[dict[str, list[str]
     result: list[dict[str, list[str]]] = []
     for row, text in enumerate(texts):
         squeezed = squeeze(text)
-        concepts = reader.hits_by_name(reading, row)
+        concepts = reading.hits_by_name(row)
         result.append(_hints(lexicon, squeezed, set(concepts)))
     for one in reading.fired:
         # A complaint reports what was claimed, so a frame counts here whether the writer asserts it or not.

@@ -68,7 +68,7 @@ class Comparer:
 
     def _stands(self, said: str, spoken: Batch, place: Span) -> bool:
         reading = self._reader.read_text(said)
-        return self._scope.blocked_by(spoken, self._reader.hits_by_name(reading, 0), [place]) is None
+        return self._scope.blocked_by(spoken, reading.hits_by_name(0), [place]) is None
 
 
 _comparers: WeakKeyDictionary[Reader, Comparer] = WeakKeyDictionary()

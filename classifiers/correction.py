@@ -72,7 +72,7 @@ def is_denial_before(texts: Iterable[str], claim: Claim, *, reader: Reader | Non
 
 def _hear(text: str, claim: Claim, reader: Reader) -> _Heard:
     reading = reader.read_text(text)
-    hits = reader.hits_by_name(reading, 0)
+    hits = reading.hits_by_name(0)
     about = reader.concepts_of(claim.code)
     claimed = about & _claimed(claim, reader)
     concepts = {name: spans for name, spans in hits.items() if name in claimed}
@@ -91,7 +91,7 @@ def _hear(text: str, claim: Claim, reader: Reader) -> _Heard:
 def _claimed(claim: Claim, reader: Reader) -> frozenset[str]:
     """The concepts in the claimed words: only denying these denies the claim (“没有骗你们” says nothing about “顶级”)."""
     words = "|".join(claim.matched)
-    return frozenset(reader.hits_by_name(reader.read_text(words), 0)) if words else frozenset()
+    return frozenset(reader.read_text(words).hits_by_name(0)) if words else frozenset()
 
 
 def _named(squeezed: str, spoken: Iterable[str]) -> Spans:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from msgspec import Struct
 
 from classifiers import model as models
 from classifiers.accounts import Account, RowSums, Span, account
@@ -38,8 +38,7 @@ CHUNK = 512
 INFERRED_RIGHT = 0.82
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
+class _Evidence(Struct, frozen=True):
     """What speaks for one finding: the scored code, what was read, the account of the score, the frames of the row."""
 
     scored: Scored
@@ -105,10 +104,12 @@ class Detector:
     def _findings(self, items: Sequence[Item], default: date) -> dict[int, list[Finding]]:
         """Findings by item number, best first."""
         parts = units([item.text for item in items])
-        parts = [parts[row] for row in self._model.screen.passing(self._reader.plain([part.text for part in parts]))]
-        if not parts:
+        batch = self._reader.plain([part.text for part in parts])
+        passing = self._model.screen.passing(batch)
+        if not passing:
             return {}
-        reading = self._reader.read([self._piece(items[part.item], part) for part in parts])
+        parts = [parts[row] for row in passing]
+        reading = self._reader.read([self._piece(items[part.item], part) for part in parts], batch.chosen(passing))
         rows = self._space.extract(reading)
         fired: dict[int, list[Fired]] = {}
         framed = np.zeros(len(parts), dtype=bool)
@@ -138,7 +139,7 @@ class Detector:
 
     def _finding(self, evidence: _Evidence, item: Item, part: Unit, day: date) -> Finding:
         scored, batch, made = evidence.scored, evidence.reading.batch, evidence.account
-        hits = self._reader.hits_by_name(evidence.reading, scored.row)
+        hits = evidence.reading.hits_by_name(scored.row)
         given = self._categories.get(item.category) if item.category else None
         category = given or _inferred(hits)
         code = self._routed(self._codes[scored.code], category)

@@ -13,6 +13,7 @@ from itertools import chain, pairwise
 
 import numpy as np
 from daachorse import CharwiseDoubleArrayAhoCorasick
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from classifiers.normalise import NEWLINE, NINE, ZERO, Batch, Codes, Ints, without_signs
@@ -42,8 +43,7 @@ LOWER_A, LOWER_Z = ord("a"), ord("z")
 REMEMBERED = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """``text[start:end]`` is read as ``word``."""
 
     start: int

@@ -12,6 +12,7 @@ from lexicons.files import ROOT, content_version, read_files
 MODEL_DIR = Path(__file__).parent / "model"
 CORPUS_DIR = Path(__file__).parent / "corpus"
 WEIGHTS_FILE = "model.npz"
+CODES_FILE = "codes.npy"
 META_FILE = "meta.json"
 
 
@@ -40,7 +41,7 @@ def fresh_version(model: Path = MODEL_DIR, *, lexicon: Path = ROOT, corpus: Path
     }
     try:
         meta = json.loads((model / META_FILE).read_text(encoding="utf-8"))
-        whole = (model / WEIGHTS_FILE).stat().st_size == meta["size"]
+        whole = all((model / name).stat().st_size == size for name, size in meta["sizes"].items())
         fits = whole and all(meta[name] == value for name, value in wanted.items())
         return str(meta["version"]) if fits else None
     except (OSError, ValueError, KeyError, TypeError):

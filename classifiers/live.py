@@ -18,7 +18,7 @@ from classifiers import cache
 from classifiers import model as models
 from classifiers.detector import Detector
 from classifiers.finding import CheckResult, Item, Versions
-from classifiers.freshness import META_FILE, MODEL_DIR, WEIGHTS_FILE
+from classifiers.freshness import CODES_FILE, META_FILE, MODEL_DIR, WEIGHTS_FILE
 from infra.clock import Clock, SystemClock, today
 from infra.errors import ChengxinError
 from infra.telemetry import DETECTOR_OUTDATED, DETECTOR_RELOADS
@@ -62,7 +62,7 @@ def stamp_of(lexicon: Path = ROOT, model: Path = MODEL_DIR) -> Hashable:
     """Names, sizes and times of all files a detector is made of: some sixty look-ups, no file is opened."""
     paths = [lexicon / name for name in SINGLE_FILES]
     paths += [path for folder in FOLDERS for path in sorted((lexicon / folder).glob("*.yaml"))]
-    return tuple(_stat(path) for path in (*paths, model / META_FILE, model / WEIGHTS_FILE))
+    return tuple(_stat(path) for path in (*paths, *(model / name for name in (META_FILE, WEIGHTS_FILE, CODES_FILE))))
 
 
 def _stat(path: Path) -> tuple[str, int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 from daachorse import MATCH_KIND_STANDARD, CharwiseDoubleArrayAhoCorasick
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from classifiers import spelling
 from classifiers.normalise import Batch, Ints, squeezed_terms
 from classifiers.regexes import Filter, RegexSet, filter_of
+from classifiers.scope import Spans
 from classifiers.spelling import DisguiseParts
 from lexicons.schema import Concept, Lexicon
 
@@ -31,6 +32,30 @@ class Hits:
 
     def __len__(self) -> int:
         return len(self.row)
+
+
+class NamedHits:
+    """The hits of a batch by row and concept name; a row is looked up when it is first asked for."""
+
+    def __init__(self, hits: Hits, names: Sequence[str]) -> None:
+        self.hits = hits
+        self._names = names
+        self._rows: dict[int, dict[str, Spans]] = {}
+        self._concepts = hits.concept.tolist()
+        self._spans = list(zip(hits.start.tolist(), hits.end.tolist(), strict=True))
+        edges = np.flatnonzero(hits.row[1:] != hits.row[:-1]) + 1
+        bounds = [0, *edges.tolist(), len(hits)]
+        self._range = dict(zip(hits.row[bounds[:-1]].tolist(), pairwise(bounds), strict=True)) if len(hits) else {}
+
+    def of(self, row: int) -> dict[str, Spans]:
+        """Places in ``Batch.text`` by concept name."""
+        found = self._rows.get(row)
+        if found is None:
+            found = self._rows[row] = {}
+            first, last = self._range.get(row, (0, 0))
+            for concept, span in zip(self._concepts[first:last], self._spans[first:last], strict=True):
+                found.setdefault(self._names[concept], []).append(span)
+        return found
 
 
 class AutomatonParts(Struct, frozen=True):

@@ -13,8 +13,10 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +26,24 @@ from msgspec.structs import asdict
 from numpy.typing import NDArray
 
 from classifiers.features import Rows, Values
-from classifiers.freshness import META_FILE, MODEL_DIR, WEIGHTS_FILE
+from classifiers.freshness import CODES_FILE, META_FILE, MODEL_DIR, WEIGHTS_FILE
 from classifiers.screen import Screen
 from classifiers.vocabulary import Vocabulary
 from infra.errors import ConfigurationError
 
-FORMAT = 5
+FORMAT = 6
 SINGLE = ("gate_bias", "caution", "patience", "lean", "floor", "screen_bias", "screen_floor")
 MOST_PIECES = 6
+# Bounds the memory of one look-up: a long row has some hundred features.
+ROWS_AT_ONCE = 256
 RETRAIN = "请运行 chengxin train 重新训练"
 
 
 class Meta(Struct, frozen=True, kw_only=True):
     """What a model was made of, and how it did in cross-validation (shares of 1).
 
-    ``lexicon``, ``corpus``, ``code`` are content hashes; ``size`` is the length of the weights file in bytes.
+    ``lexicon``, ``corpus``, ``code`` are content hashes; ``sizes`` holds the length in bytes of each file of weights,
+    ``checksum`` the CRC-32 of the code weights.
     """
 
     format: int
@@ -46,7 +51,8 @@ class Meta(Struct, frozen=True, kw_only=True):
     lexicon: str
     corpus: str
     code: str
-    size: int = 0
+    sizes: dict[str, int] = {}
+    checksum: int = 0
     codes: tuple[str, ...]
     lines: int
     recall: float
@@ -58,6 +64,8 @@ class Meta(Struct, frozen=True, kw_only=True):
 class Weights:
     """``gate`` [columns] and its bias, ``codes`` [columns, codes] and biases, calibration and threshold per code.
 
+    The large table ``codes`` is kept in single precision.
+
     ``caution`` is added to the threshold where no frame of the lexicon is asserted: single words out of their context sway
     the model most in everyday talk. ``patience`` times the logarithm of the number of pieces of its text is added as well.
     ``lean`` is λ, ``floor`` the lowest gate worth a look at the codes. ``screen`` [text columns], its bias and its floor belong
@@ -66,7 +74,7 @@ class Weights:
 
     gate: Values
     gate_bias: float
-    codes: Values
+    codes: NDArray[np.float32]
     codes_bias: Values
     slope: Values
     offset: Values
@@ -80,8 +88,7 @@ class Weights:
     screen_floor: float
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(Struct, frozen=True):
     """A code of a row with its calibrated log-odds.
 
     ``parts``: what the score is made of besides slope and offset: the factor of the gate, and of the code scores by number.
@@ -109,21 +116,33 @@ class Model:
         sums = np.bincount(row, weights=self.weights.gate[rows.column] * rows.value, minlength=len(rows.first) - 1)
         return np.asarray(sums + self.weights.gate_bias, dtype=np.float64)
 
-    def codes(self, rows: Rows, row: int) -> Values:
-        """Uncalibrated scores of all codes for one row."""
-        part = slice(rows.first[row], rows.first[row + 1])
-        sums = rows.value[part] @ self.weights.codes[rows.column[part]] + self.weights.codes_bias
-        return np.asarray(sums, dtype=np.float64)
+    def codes(self, rows: Rows, at: NDArray[np.int64]) -> Values:
+        """Uncalibrated scores [rows ``at``, codes]."""
+        counts = rows.first[at + 1] - rows.first[at]
+        begin = np.cumsum(counts) - counts
+        entries = np.arange(counts.sum()) + np.repeat(rows.first[at] - begin, counts)
+        weighed = self.weights.codes[rows.column[entries]] * rows.value[entries, np.newaxis]
+        return np.asarray(np.add.reduceat(weighed, begin, axis=0) + self.weights.codes_bias, dtype=np.float64)
 
     def score(self, rows: Rows, caution: Values) -> list[Scored]:
         """Codes that reach their threshold, row by row, best first. Rows without any do not appear.
 
         ``caution``: what is added to the threshold of each row (``caution`` below tells how much).
         """
+        w = self.weights
         gate = self.gate(rows)
+        # A row without features has nothing to look up; its gate is the bias alone.
+        at = np.flatnonzero((gate >= w.floor) & (rows.first[1:] > rows.first[:-1]))
         found: list[Scored] = []
-        for row in np.flatnonzero(gate >= self.weights.floor).tolist():
-            found.extend(self._passing(row, float(gate[row]), self.codes(rows, row), float(caution[row])))
+        for first in range(0, len(at), ROWS_AT_ONCE):
+            some = at[first : first + ROWS_AT_ONCE]
+            codes = self.codes(rows, some)
+            best = codes.argmax(axis=1)
+            joint = gate[some] + w.lean * codes[np.arange(len(some)), best]
+            reached = w.slope[best] * joint + w.offset[best] >= w.threshold[best] + caution[some]
+            for one in np.flatnonzero(reached).tolist():
+                row = int(some[one])
+                found.extend(self._passing(row, int(best[one]), float(joint[one]), codes[one], float(caution[row])))
         return found
 
     def caution(self, *, framed: NDArray[np.bool_], pieces: Values) -> Values:
@@ -134,18 +153,13 @@ class Model:
         several = self.weights.patience * np.log(np.minimum(pieces, MOST_PIECES))
         return np.asarray(np.where(framed, 0.0, self.weights.caution) + several, dtype=np.float64)
 
-    def _passing(self, row: int, gate: float, codes: Values, caution: float) -> list[Scored]:
+    def _passing(self, row: int, best: int, joint: float, codes: Values, caution: float) -> list[Scored]:
         w = self.weights
-        threshold = w.threshold + caution
-        best = int(codes.argmax())
-        joint = gate + w.lean * float(codes[best])
         first = float(w.slope[best] * joint + w.offset[best])
-        if first < threshold[best]:
-            return []
         behind = min(0.0, joint - float(codes[best]))
         scores = w.slope * (codes + behind) + w.offset
         scores[best] = -np.inf
-        others = np.flatnonzero(scores >= threshold)
+        others = np.flatnonzero(scores >= w.threshold + caution)
         others = others[np.argsort(-scores[others], kind="stable")]
         return [
             Scored(row, best, first, 1.0, ((best, w.lean),)),
@@ -175,11 +189,13 @@ def _own_and_lead(code: int, best: int, lean: float, behind: bool) -> tuple[tupl
 
 
 def save(model: Model, folder: Path) -> None:
-    """Write ``model.npz`` and ``meta.json`` (atomically, weights first)."""
+    """Write ``codes.npy``, ``model.npz`` and ``meta.json`` (each atomically, the description last)."""
     folder.mkdir(parents=True, exist_ok=True)
-    content = to_bytes(model)
-    _replace(folder / WEIGHTS_FILE, content)
-    meta = asdict(model.meta) | {"size": len(content)}
+    files = to_bytes(model)
+    for name, content in files.items():
+        _replace(folder / name, content)
+    sizes = {name: len(content) for name, content in files.items()}
+    meta = asdict(model.meta) | {"sizes": sizes, "checksum": zlib.crc32(files[CODES_FILE])}
     _replace(folder / META_FILE, json.dumps(meta, ensure_ascii=False, indent=1).encode())
 
 
@@ -200,11 +216,13 @@ def arrays_of(vocabulary: Vocabulary, weights: Weights) -> dict[str, NDArray[Any
     return arrays | {name: np.frombuffer(text.encode(), dtype=np.uint8) for name, text in texts.items()}
 
 
-def to_bytes(model: Model) -> bytes:
-    """The weights file of a model."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays_of(model.vocabulary, model.weights))
-    return buffer.getvalue()
+def to_bytes(model: Model) -> dict[str, bytes]:
+    """The files of a model by name: the large table of code weights by itself, so that it can be mapped into memory."""
+    arrays = arrays_of(model.vocabulary, model.weights)
+    codes, others = io.BytesIO(), io.BytesIO()
+    np.save(codes, arrays.pop("codes"), allow_pickle=False)
+    np.savez(others, allow_pickle=False, **arrays)
+    return {CODES_FILE: codes.getvalue(), WEIGHTS_FILE: others.getvalue()}
 
 
 def load(folder: Path = MODEL_DIR, *, lexicon_version: str, codes: Sequence[str]) -> Model:
@@ -225,24 +243,32 @@ def load(folder: Path = MODEL_DIR, *, lexicon_version: str, codes: Sequence[str]
             f"模型是按词库 {meta.lexicon}（格式 {meta.format}）训练的，与当前词库 {lexicon_version}（格式 {FORMAT}）不符；{RETRAIN}"
         )
     try:
-        content = (folder / WEIGHTS_FILE).read_bytes()
-        if len(content) != meta.size:
-            raise ValueError(f"{len(content)} bytes instead of {meta.size}")
-        return from_bytes(content, meta)
+        return _read(folder, meta)
     except (ValueError, KeyError, OSError, zipfile.BadZipFile, EOFError) as error:
         raise ConfigurationError(f"模型文件 {folder / WEIGHTS_FILE} 已损坏（{error}）；{RETRAIN}") from None
 
 
-def from_bytes(content: bytes, meta: Meta) -> Model:
-    """The model of a weights file; raises ValueError, KeyError or BadZipFile when it is damaged."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
+def _read(folder: Path, meta: Meta) -> Model:
+    """The model of a folder; raises ValueError, KeyError, OSError or BadZipFile when its files are damaged.
+
+    The code weights stay in their file and are mapped into memory: processes share them, and only what is used is kept.
+    """
+    for name in (WEIGHTS_FILE, CODES_FILE):
+        size = (folder / name).stat().st_size
+        if size != meta.sizes[name]:
+            raise ValueError(f"{name}: {size} bytes instead of {meta.sizes[name]}")
+    with (folder / CODES_FILE).open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
+        if zlib.crc32(mapped) != meta.checksum:
+            raise ValueError(f"{CODES_FILE}: wrong checksum")
+    with np.load(folder / WEIGHTS_FILE, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
+    arrays["codes"] = np.load(folder / CODES_FILE, mmap_mode="r", allow_pickle=False)
     words = _lines(arrays["words"].tobytes().decode())
     vocabulary = Vocabulary(words, arrays["keys"], arrays["chars"].tobytes().decode())
     fields: dict[str, Any] = {name: arrays[name] for name in Weights.__slots__}
     weights = Weights(**fields | {name: float(arrays[name]) for name in SINGLE})
     sizes = (
-        len(weights.gate) == len(weights.codes),
+        weights.codes.shape == (len(weights.gate), len(meta.codes)),
         len(weights.slope) == len(meta.codes),
         len(weights.screen) == vocabulary.size,
     )

@@ -57,6 +57,23 @@ class Batch:
         """How many texts."""
         return len(self.starts)
 
+    def chosen(self, rows: Sequence[int]) -> Batch:
+        """A batch of these rows (numbers, rising) alone. The clauses keep their numbers."""
+        if len(rows) == self.rows:
+            return self
+        wanted = np.zeros(self.rows, dtype=bool)
+        wanted[rows] = True
+        kept = np.flatnonzero(wanted[self.row])
+        if rows and rows[-1] < self.rows - 1:
+            kept = kept[:-1]  # the newline after the last row that stays
+        length = (self.ends - self.starts)[wanted]
+        starts = np.cumsum(length + np.int32(1), dtype=np.int32) - (length + np.int32(1))
+        row = np.repeat(np.arange(len(rows), dtype=np.int32), np.diff(starts, append=np.int32(len(kept))))
+        codes = self.codes[kept]
+        text = codes.astype("<u4", copy=False).tobytes().decode("utf-32-le")
+        places = (self.clause[kept], self.origin[kept], self.last[kept])
+        return Batch(text, codes, row, *places, starts, starts + length, self.questions, self.signs)
+
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Where ``text[start:end]`` (not empty, inside one row) stands in its original text."""
         return int(self.origin[start]), int(self.last[end - 1]) + 1

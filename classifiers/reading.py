@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-
 from classifiers.disguise import Disguise
 from classifiers.finding import Item
 from classifiers.frames import Fired, Frames
-from classifiers.match import Hits, Matcher, MatcherParts, build
+from classifiers.match import Hits, Matcher, MatcherParts, NamedHits, build
 from classifiers.normalise import Batch, normalise
 from classifiers.scope import Spans
 from classifiers.segment import Words, segment
@@ -27,8 +25,17 @@ class Reading:
     items: Sequence[Item]
     batch: Batch
     words: Words
-    hits: Hits
+    named: NamedHits
     fired: list[Fired]
+
+    @property
+    def hits(self) -> Hits:
+        """The concept hits as arrays."""
+        return self.named.hits
+
+    def hits_by_name(self, row: int) -> dict[str, Spans]:
+        """The concept hits of one row by name; places are in ``batch.text``."""
+        return self.named.of(row)
 
 
 class Reader:
@@ -50,12 +57,6 @@ class Reader:
         """The concepts that the frames of ``code`` (None: of all codes) are made of."""
         return self._concepts_of[code]
 
-    def hits_by_name(self, reading: Reading, row: int) -> dict[str, Spans]:
-        """The concept hits of one row; places are in ``reading.batch.text``."""
-        hits = reading.hits
-        first, last = np.searchsorted(hits.row, [row, row + 1]).tolist()
-        return self.frames.row_hits(hits, row, first, last).by_name
-
     def read_text(self, text: str) -> Reading:
         """One text by itself; the last few thousand are remembered, as neighbouring utterances are asked about again and again."""
         return self._remembered(text)
@@ -64,9 +65,9 @@ class Reader:
         """The texts normalised, with disguised words in plain characters."""
         return self._disguise.undo(normalise(texts, signs=True))
 
-    def read(self, items: Sequence[Item]) -> Reading:
-        """Read all items at once."""
-        batch = self.plain([item.text for item in items])
-        hits = self.matcher.find(batch)
-        fired = self.frames.find(batch, hits, [item.category for item in items])
-        return Reading(items, batch, segment(batch), hits, fired)
+    def read(self, items: Sequence[Item], batch: Batch | None = None) -> Reading:
+        """Read all items at once; ``batch``: their texts as ``plain`` gives them, where that is known already."""
+        batch = batch or self.plain([item.text for item in items])
+        named = NamedHits(self.matcher.find(batch), self.matcher.names)
+        fired = self.frames.find(batch, named, [item.category for item in items])
+        return Reading(items, batch, segment(batch), named, fired)

@@ -87,7 +87,7 @@ def train(reader: Reader, corpus: Corpus, *, progress: Progress | None = None, w
     weights = Weights(
         gate=learned.gate.coef,
         gate_bias=learned.gate.bias,
-        codes=np.stack([code.coef for code in learned.codes], axis=1),
+        codes=np.stack([code.coef for code in learned.codes], axis=1).astype(np.float32),
         codes_bias=np.array([code.bias for code in learned.codes]),
         slope=calibration.slope,
         offset=calibration.offset,
@@ -228,7 +228,7 @@ def _unscaled(weights: Weights, idf: Values) -> Weights:
     return Weights(
         gate=weights.gate * idf,
         gate_bias=weights.gate_bias,
-        codes=weights.codes * idf[:, None],
+        codes=(weights.codes * idf[:, None]).astype(np.float32),
         codes_bias=weights.codes_bias,
         slope=weights.slope,
         offset=weights.offset,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -24,6 +25,8 @@ def main() -> None:
     """Run the command line; a typed error becomes one red line on stderr and exit code 2."""
     from api.cli import register
 
+    # The arrays here are small: threads for linear algebra would only make every start slower.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     register.all_commands(app)
     try:
         app()

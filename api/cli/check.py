@@ -65,7 +65,7 @@ def _show(result: CheckResult, as_json: bool) -> None:
 
         sys.stdout.buffer.write(json_bytes(result) + b"\n")
     else:
-        from api.cli.render import render_result
+        from api.cli.render_findings import render_result
 
         render_result(result)
 
@@ -78,7 +78,7 @@ def train(
     ] = None,
 ) -> None:
     """用 classifiers/corpus 中的语料训练识别模型，写入 classifiers/model（或 --model 指定的文件夹）。"""
-    from classifiers.freshness import MODEL_DIR, WEIGHTS_FILE, fresh_version
+    from classifiers.freshness import CODES_FILE, MODEL_DIR, fresh_version
     from infra.errors import InvalidInput
     from lexicons.files import ROOT
 
@@ -98,7 +98,7 @@ def train(
 
     trained, elapsed = trained_with_progress(load_reader(lexicon) if lexicon else bundled_reader())
     models.save(trained.model, target)
-    render_training(trained, elapsed, target / WEIGHTS_FILE)
+    render_training(trained, elapsed, target / CODES_FILE)
     if lexicon is None:
         _train_small(if_needed=if_needed)
 

@@ -1,4 +1,4 @@
-"""Rich terminal output of findings, training and evaluation, in Chinese. It prints; it computes nothing."""
+"""Rich terminal output of training and evaluation, in Chinese. It prints; it computes nothing."""
 
 from __future__ import annotations
 
@@ -6,92 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
     from classifiers.evaluate import Report, Share
-    from classifiers.finding import CheckResult, Finding, Span
     from classifiers.linear import LinearModel
     from classifiers.train import Trained
 
-STATUS_NAMES = {"violation": "涉嫌违法", "needs_evidence": "待举证", "exempt": "法律允许", "corrected": "已更正"}
-STATUS_STYLES = {"violation": "bold red", "needs_evidence": "bold yellow", "exempt": "green", "corrected": "cyan"}
-MAX_BECAUSE = 4
-REMAINDERS = frozenset({"rest", "bias"})
-RANK = {"frame": 0, "price": 0, "brand": 0, "term": 1, "model": 2}
-LONGEST_SHOWN = 240
-AROUND = 40
-MAX_WINDOWS = 6
 MISSED = "missed"
 MEGABYTE = 1024 * 1024
 SMALL_MODELS = {"listings": "商品", "complaints": "投诉举报"}
 
 console = Console(highlight=False, soft_wrap=True)
-
-
-def render_result(result: CheckResult) -> None:
-    """One text with its findings; a text without findings is one plain line."""
-    if not result.findings:
-        shown = result.text if len(result.text) <= LONGEST_SHOWN else result.text[:LONGEST_SHOWN] + "…"
-        console.print(Text("  · ", style="dim") + Text(_printable(shown)))
-        return
-    console.print(Text("  ● ", style=STATUS_STYLES[result.findings[0].status]) + _marked(result))
-    for finding in result.findings:
-        _render_finding(finding)
-
-
-def _marked(result: CheckResult) -> Text:
-    text = Text(_printable(result.text))
-    for finding in reversed(result.findings):
-        for start, end in finding.spans:
-            text.stylize(f"{STATUS_STYLES[finding.status]} underline", start, end)
-    if len(text) <= LONGEST_SHOWN:
-        return text
-    windows = _windows([span for finding in result.findings for span in finding.spans], len(text))
-    return Text("…").join(text[start:end] for start, end in windows)
-
-
-def _windows(spans: list[Span], length: int) -> list[Span]:
-    """What to show of a long text: the marked places with some words around, the beginning when nothing is marked."""
-    result: list[Span] = []
-    for start, end in sorted(spans) or [(0, AROUND)]:
-        first, last = max(0, start - AROUND), min(length, end + AROUND)
-        if result and first <= result[-1][1]:
-            result[-1] = (result[-1][0], max(last, result[-1][1]))
-        else:
-            result.append((first, last))
-    return [(first, min(last, first + LONGEST_SHOWN)) for first, last in result[:MAX_WINDOWS]]
-
-
-def _printable(text: str) -> str:
-    """Lone surrogates and control characters cannot be shown; the length stays, so that spans still fit."""
-    return "".join(char if char.isprintable() else " " if char.isspace() else "�" for char in text)
-
-
-def _render_finding(finding: Finding) -> None:
-    style = STATUS_STYLES[finding.status]
-    head = Text.assemble(
-        "    ",
-        (f"{finding.code} {finding.name}", style),
-        f"  {STATUS_NAMES[finding.status]}  {finding.severity}  可信度 {finding.confidence:.0%}",
-    )
-    console.print(head)
-    console.print(f"      {escape(finding.explanation)}")
-    reasons = _reasons(finding)
-    if reasons:
-        console.print(f"      [dim]理由：{escape('，'.join(reasons))}[/dim]")
-
-
-def _reasons(finding: Finding) -> list[str]:
-    """What speaks for the finding, each wording once: frames before words; single characters say nothing to a reader."""
-    weights: dict[str, float] = {}
-    for one in sorted(finding.because, key=lambda one: (RANK[one.kind], -one.weight)):
-        text = one.text or one.id
-        if one.weight > 0 and one.id not in REMAINDERS and len(text) > 1:
-            weights[text] = weights.get(text, 0.0) + one.weight
-    return [f"{text}（{weight:+.1f}）" for text, weight in weights.items()][:MAX_BECAUSE]
 
 
 def render_training(trained: Trained, seconds: float, path: Path) -> None:

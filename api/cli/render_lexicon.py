@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.text import Text
 
-from api.cli.render import STATUS_NAMES, console
+from api.cli.render import console
+from api.cli.render_findings import STATUS_NAMES
 from api.templating import ROLES
 from classifiers.explain import article_name
 from lexicons.diff import KIND_NAMES

@@ -77,6 +77,12 @@ def test_a_damaged_model_is_refused(saved: Path, detector: Detector) -> None:
     weights = saved / "model.npz"
     weights.write_bytes(weights.read_bytes()[:-1000])
     assert "已损坏" in refused(saved, detector)
+    models.save(detector._model, saved)
+    codes = saved / "codes.npy"
+    content = bytearray(codes.read_bytes())
+    content[len(content) // 2] ^= 1
+    codes.write_bytes(content)
+    assert "wrong checksum" in refused(saved, detector)
     (saved / "meta.json").write_text("{", encoding="utf-8")
     assert "已损坏" in refused(saved, detector)
 
