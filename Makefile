@@ -9,7 +9,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 CHENGXIN := $(BIN)/chengxin
 
-.PHONY: help setup run test lint format bench browser-tests clean services-up services-down services-test
+.PHONY: help setup run test lint format bench browser-tests clean services-up services-down services-test chaos
 
 help: ## 列出所有命令
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -62,5 +62,14 @@ bench: setup ## 性能测量，与同一次运行中的基线对比
 clean: ## 删除安装与缓存（不删数据目录）
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis api/static/vendor api/assets/node_modules classifiers/model
 
-services-up services-down services-test: ## 真实的 Kafka、Elasticsearch、PostgreSQL（随 Kafka 引擎一起提供）
-	@echo "真实服务随 Kafka 引擎一起提供；当前版本使用内置引擎，无需任何服务器。"
+services-up: setup ## 在本机启动真实的 Kafka、Elasticsearch、PostgreSQL（不用容器），打印要导出的环境变量
+	@$(BIN)/python -m infra.local up
+
+services-down: ## 停止由 services-up 启动的服务（数据保留）
+	@$(BIN)/python -m infra.local down
+
+services-test: setup ## 启动临时的真实服务，运行需要它们的测试，然后停止
+	@$(BIN)/python -m infra.local test
+
+chaos: setup ## 在自己的临时服务上反复杀进程、停服务（一百多次），逐项核对不丢不重；约半小时
+	@CHAOS=full $(BIN)/python -m pytest -m chaos tests/chaos

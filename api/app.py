@@ -14,11 +14,12 @@ from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from api import health, pages, problems, v1
+from api.bodies import Bodies
 from api.context import Services
 from api.engine import Engine
 from api.guard import RateLimits
 from api.middleware import Envelope
-from infra import migrate
+from infra import migrate, tracing
 from infra.clock import Clock, SystemClock
 from infra.settings import Settings
 from infra.telemetry import configure_logging
@@ -35,6 +36,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         configure_logging(settings.log_format)
+        tracing.configure("chengxin-api")
         migrate.upgrade(own.database)
         app.state.engine = Engine(own) if run_engine else None
         if app.state.engine:
@@ -45,6 +47,7 @@ def create_app(
         if app.state.engine:
             app.state.engine.stop()
         own.close()
+        tracing.shut_down()
 
     app = FastAPI(
         title="诚信直播 API",
@@ -57,6 +60,7 @@ def create_app(
     )
     app.state.services = own
     app.state.rate_limits = RateLimits()
+    app.state.bodies = Bodies()
     app.state.engine = None
     app.add_middleware(Envelope)
     app.include_router(health.router)

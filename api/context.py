@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,12 +13,19 @@ from sqlalchemy import Connection
 from classifiers.detector import Detector
 from classifiers.live import Checks, LiveDetector, Watcher, load_detector
 from classifiers.normalise import fold
+from classifiers.spelling import readings
+from infra import broker
 from infra.clock import Clock
 from infra.database import Database
 from infra.search import SearchIndex, open_search
+from infra.search.language import Language
 from infra.settings import Settings
 from infra.vault import Vault
 from lexicons.loader import Lexicon, load_lexicon
+from lexicons.synonyms import Synonyms
+from streams.kafka.connection import Connection as KafkaConnection
+from streams.kafka.producer import KafkaPublisher, Sender
+from streams.publisher import LogPublisher, Publisher
 
 
 @dataclass
@@ -35,11 +42,33 @@ class Services:
 
     @cached_property
     def search(self) -> SearchIndex:
-        return open_search(self.settings, fold=fold)
+        return open_search(self.settings, language=self._language)
+
+    @property
+    def _language(self) -> Language:
+        han = {character: reading for character, reading in readings().items() if not character.isascii()}
+        return Language(fold=fold, readings=han, synonyms=self._other_words)
+
+    def _other_words(self, word: str) -> Sequence[str]:
+        return self._synonyms.of(word)  # read when a search first asks: most commands never do
+
+    @cached_property
+    def _synonyms(self) -> Synonyms:
+        return Synonyms(self.lexicon, fold)
 
     @cached_property
     def vault(self) -> Vault:
         return Vault(self.settings)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Where events go: Kafka, or the log in the database."""
+        return KafkaPublisher(self.sender) if broker.is_kafka(self.settings.broker_url) else LogPublisher()
+
+    @cached_property
+    def sender(self) -> Sender:
+        """The connection to Kafka that this process writes through; it connects when first used."""
+        return Sender(KafkaConnection.from_settings(self.settings))
 
     @cached_property
     def detector(self) -> LiveDetector:
@@ -64,7 +93,7 @@ class Services:
         return load_lexicon()
 
     def close(self) -> None:
-        for name in ("search", "database"):
+        for name in ("publisher", "search", "database"):
             if name in self.__dict__:
                 getattr(self, name).close()
 

@@ -20,6 +20,7 @@ from casework import review
 from casework.tables import flags
 from infra import migrate
 from infra.errors import Conflict
+from streams.indexing import bring_up
 from streams.sampleday import SAMPLE_DAY, load_sample_day
 
 PASSWORDS: Final = "demo-accounts.json"
@@ -62,6 +63,7 @@ def run(services: Services, *, say: Progress) -> DemoResult:
         Conflict: the database is in real use.
     """
     migrate.upgrade(services.database)
+    bring_up(services.database, services.search)
     with services.database.read() as connection:
         _refuse_real_database(connection)
     say("装入样例日……")

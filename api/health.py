@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,9 +12,12 @@ from starlette.responses import Response
 from api.context import reading, services
 from api.engine import Engine
 from api.idempotency import json_response
+from infra.redaction import clean
 from infra.telemetry import REGISTRY
 
 router = APIRouter(include_in_schema=False)
+
+CAN_WAIT: Final = frozenset({"search"})
 
 
 @router.get("/healthz")
@@ -27,8 +30,10 @@ def alive() -> Response:
 def ready(request: Request) -> Response:
     """The process can work: database, search, detector and the embedded engine, each with its own line.
 
+    Without search it is ``degraded`` and still ready: events and decisions go on, and the index catches up later.
     ``detector`` tells what it checks with. A newer lexicon that cannot be loaded is told there and does not make the process
-    unready: it works on with the old one, and taking it away would help nobody.
+    unready: it works on with the old one, and taking it away would help nobody. The same goes for ``broker``: while Kafka is
+    away the pages work, events are refused with 503, and decisions wait in the database.
     """
     checks: dict[str, Any] = {
         "database": lambda: _database(request),
@@ -37,8 +42,12 @@ def ready(request: Request) -> Response:
         "engine": lambda: _engine(request),
     }
     result = {name: _outcome(check) for name, check in checks.items()}
-    good = all(line == "ok" for line in result.values())
-    answer = {"status": "ok" if good else "unavailable", "checks": result}
+    failing = {name for name, line in result.items() if line != "ok"}
+    good = failing <= CAN_WAIT
+    status = ("degraded" if failing else "ok") if good else "unavailable"
+    answer: dict[str, Any] = {"status": status, "checks": result}
+    if trouble := _broker_trouble(request):
+        answer["broker"] = trouble
     if result["detector"] == "ok":
         answer["detector"] = _detector(request)
     return json_response(answer, 200 if good else 503)
@@ -54,13 +63,18 @@ def _outcome(check: Any) -> str:
     try:
         check()
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return clean(f"{type(error).__name__}: {error}")  # anybody may ask
     return "ok"
 
 
 def _detector(request: Request) -> dict[str, Any]:
     live = services(request).detector
     return {"versions": live.versions, "since": live.since, "reload": live.trouble or "ok"}
+
+
+def _broker_trouble(request: Request) -> str:
+    engine: Engine | None = request.app.state.engine
+    return engine.trouble if engine is not None else ""
 
 
 def _database(request: Request) -> None:

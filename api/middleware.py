@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from typing import Final
 
@@ -10,6 +9,7 @@ import msgspec
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from infra import correlation, tracing
 from infra.telemetry import REQUESTS
 
 MAX_BODY: Final = 8 * 1024 * 1024
@@ -41,7 +41,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
+        request_id = correlation.accept(_header(scope, b"x-request-id"))
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started, status = time.perf_counter(), 500
 
@@ -54,16 +54,29 @@ class Envelope:
                 message["headers"] = [*message["headers"], *((k, v) for k, v in extra.items() if k not in present)]
             await send(message)
 
+        parent = {
+            "traceparent": _header(scope, b"traceparent") or "",
+            "tracestate": _header(scope, b"tracestate") or "",
+        }
         try:
-            if _declared_length(scope) > self._limit:
-                await _refuse(send_with_headers, self._limit)
-            else:
-                await self._app(scope, _counting(receive, self._limit), send_with_headers)
-        except TooLarge:
-            await _refuse(send_with_headers, self._limit)
+            with tracing.span(scope["method"], parent=parent, server=True) as span:
+                try:
+                    await self._answer(scope, receive, send_with_headers)
+                finally:
+                    span.rename(f"{scope['method']} {_route(scope)}")
+                    span.note(status=status)
         finally:
             REQUESTS.labels(_route(scope), scope["method"], str(status)).observe(time.perf_counter() - started)
             structlog.contextvars.unbind_contextvars("request_id")
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if _declared_length(scope) > self._limit:
+                await _refuse(send, self._limit)
+            else:
+                await self._app(scope, _counting(receive, self._limit), send)
+        except TooLarge:
+            await _refuse(send, self._limit)
 
 
 def _route(scope: Scope) -> str:
@@ -74,9 +87,14 @@ def _route(scope: Scope) -> str:
     return API_PREFIX + pattern if scope["path"].startswith(API_PREFIX) and not pattern.startswith("/api/") else pattern
 
 
+def _header(scope: Scope, name: bytes) -> str | None:
+    value = dict(scope["headers"]).get(name)
+    return value.decode("latin-1") if value is not None else None
+
+
 def _declared_length(scope: Scope) -> int:
-    value = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(value) if value.isdigit() else 0
+    value = _header(scope, b"content-length") or "0"
+    return int(value) if value.isdecimal() and value.isascii() else 0
 
 
 def _counting(receive: Receive, limit: int) -> Receive:

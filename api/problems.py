@@ -9,12 +9,15 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from infra.database import is_passing
 from infra.encoding import json_bytes
-from infra.errors import ChengxinError, Conflict, FieldError, InvalidInput, NotFound
+from infra.errors import ChengxinError, Conflict, FieldError, InvalidInput, NotFound, TooBusy, Unavailable
 
+DATABASE_RETRY_SECONDS = 5
 MEDIA_TYPE = "application/problem+json"
 TITLES = {
     400: "请求格式有误",
@@ -58,7 +61,8 @@ def install(app: FastAPI, render_page: PageRenderer) -> None:
     async def on_project_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ChengxinError)
         errors = error.errors if isinstance(error, InvalidInput) else ()
-        return answer(request, status_of(error), str(error), errors)
+        headers = {"Retry-After": str(error.retry_after)} if isinstance(error, Unavailable) else None
+        return answer(request, status_of(error), str(error), errors, headers)
 
     async def on_validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -71,6 +75,13 @@ def install(app: FastAPI, render_page: PageRenderer) -> None:
         detail = error.detail if isinstance(error, Refused) else TITLES.get(error.status_code, str(error.detail))
         return answer(request, error.status_code, detail, headers=error.headers)
 
+    async def on_database_error(request: Request, error: Exception) -> Response:
+        if not is_passing(error):
+            return await on_anything_else(request, error)
+        log.warning("database unavailable", route=request.url.path, error=" ".join(str(error).split())[:300])
+        detail = "数据库暂时不可用，这次请求没有写入任何内容，请稍后重试。"
+        return answer(request, 503, detail, headers={"Retry-After": str(DATABASE_RETRY_SECONDS)})
+
     async def on_anything_else(request: Request, error: Exception) -> Response:
         log.error("unhandled error", route=request.url.path, error=type(error).__name__, exc_info=error)
         return answer(request, 500, "已记录此错误，请稍后重试；若反复出现，请联系系统管理员。")
@@ -78,6 +89,7 @@ def install(app: FastAPI, render_page: PageRenderer) -> None:
     app.add_exception_handler(ChengxinError, on_project_error)
     app.add_exception_handler(RequestValidationError, on_validation_error)
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(SQLAlchemyError, on_database_error)
     app.add_exception_handler(Exception, on_anything_else)
 
 
@@ -87,6 +99,8 @@ def status_of(error: ChengxinError) -> int:
         return 422
     if isinstance(error, NotFound):
         return 404
+    if isinstance(error, TooBusy):
+        return 429
     return 409 if isinstance(error, Conflict) else 503
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from importlib import import_module
 
-NAMES = ("judgement", "evasion", "classify", "stream", "search")
+NAMES = ("judgement", "evasion", "classify", "stream", "search", "databases", "kafka", "search_scale")
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ import tantivy
 
 from infra.search import Document, Query
 from infra.search.embedded import EmbeddedSearch
-from infra.search.terms import plain_fold
+from infra.search.language import plain_fold
 
 SEED = 7
 QUERIES = 400

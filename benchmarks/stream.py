@@ -31,12 +31,13 @@ from classifiers.finding import CheckResult, Item
 from infra.clock import BEIJING, SystemClock
 from infra.database import Database, metadata
 from infra.settings import Settings
-from streams import consumer, effects, log
+from streams import batches, consumer, effects, log
 from streams.embedded import EmbeddedRunner
 from streams.events import Utterance, decode_record, encode, key_of
-from streams.ingest import database_sink, ingest
+from streams.ingest import ingest, publisher_sink
 from streams.pipeline import Handlers
 from streams.publish import publish
+from streams.publisher import LogPublisher
 from streams.room import RoomState
 
 SEED = 11
@@ -138,7 +139,7 @@ Run = Callable[[Database, Handlers, Settings, _Stopwatch], None]
 
 def _run_engine(database: Database, handlers: Handlers, settings: Settings, watch: _Stopwatch) -> None:
     runner = EmbeddedRunner(database, handlers, None, SystemClock(), settings)
-    with patch.object(consumer, "decode_record", watch.around("decode", decode_record)):
+    with patch.object(batches, "decode_record", watch.around("decode", decode_record)):
         runner.run_until_idle()
 
 
@@ -218,7 +219,7 @@ def _ingest(folder: Path) -> None:
     begun = time.perf_counter()
     report = ingest(
         [folder / "day.jsonl"],
-        sink=database_sink(database, clock),
+        sink=publisher_sink(LogPublisher(), database, clock),
         reject_file=folder / "rejects.jsonl",
         now=clock.now(),
         topic=TOPIC,

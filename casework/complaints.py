@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, or_, select, update
+from sqlalchemy import Connection, Row, and_, literal, select, tuple_, update
 
 from casework import similar
 from casework.paging import decode_cursor, encode_cursor
@@ -229,8 +229,8 @@ def queue(
     if after:
         received, identifier = decode_cursor(after, 2, moment=0)
         at = datetime.fromisoformat(received)
-        later = and_(complaints.c.received_at == at, complaints.c.id > identifier)
-        query = query.where(or_(complaints.c.received_at > at, later))
+        place = tuple_(literal(at, complaints.c.received_at.type), literal(identifier))
+        query = query.where(place < tuple_(complaints.c.received_at, complaints.c.id))
     rows = connection.execute(query.order_by(complaints.c.received_at, complaints.c.id).limit(limit + 1)).all()
     items = tuple(_complaint(row) for row in rows[:limit])
     last = items[-1] if len(rows) > limit else None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, literal, or_, select, tuple_, update
 
 from casework.paging import decode_cursor, encode_cursor
 from casework.tables import decisions, flag_context, flags
 from classifiers.finding import Finding, Versions
-from infra.database import insert_ignore
+from infra.database import insert_ignore, insert_new
 from infra.errors import NotFound
 
 Source = Literal["transcript", "listing"]
@@ -131,7 +131,16 @@ def flag_id(*, source: str, platform: str, event_id: str, code: str) -> str:
 
 def raise_flag(connection: Connection, new: NewFlag, *, at: datetime) -> bool:
     """Put a finding before the officers. False: this event was flagged with this code before."""
-    row = {
+    return bool(raise_flags(connection, [new], at=at))
+
+
+def raise_flags(connection: Connection, some: Sequence[NewFlag], *, at: datetime) -> list[str]:
+    """``raise_flag`` for many at once; returns the ids of those that were new."""
+    return insert_new(connection, flags, [_row(new, at) for new in some], flags.c.id)
+
+
+def _row(new: NewFlag, at: datetime) -> dict[str, Any]:
+    return {
         **{name: getattr(new, name) for name in _PLAIN_FIELDS},
         "id": new.id,
         "code": new.finding.code,
@@ -144,16 +153,21 @@ def raise_flag(connection: Connection, new: NewFlag, *, at: datetime) -> bool:
         "versions": msgspec.to_builtins(new.versions),
         "raised_at": at,
     }
-    return bool(insert_ignore(connection, flags, [row]) == 1)
 
 
 def add_context(connection: Connection, *, flag: str, lines: Sequence[ContextLine]) -> int:
     """Add utterances around a flag; those already there are left alone. Returns how many were new."""
+    return add_contexts(connection, {flag: lines})
+
+
+def add_contexts(connection: Connection, context: Mapping[str, Sequence[ContextLine]]) -> int:
+    """``add_context`` for many flags (flag → lines) at once."""
     rows = [
         {"flag": flag, "event_id": x.event_id, "start": x.start, "end": x.end, "speaker": x.speaker, "text": x.text}
+        for flag, lines in context.items()
         for x in lines
     ]
-    return insert_ignore(connection, flag_context, rows) if rows else 0
+    return insert_ignore(connection, flag_context, rows)
 
 
 def mark_self_corrected(connection: Connection, *, flag: str, by_event: str, text: str, at: datetime) -> None:
@@ -200,10 +214,12 @@ def queue(
 ) -> FlagPage:
     """Flags by urgency: gravest first, then longest waiting. ``after`` is the cursor of the page before."""
     query = _narrow(select(flags), status=status, code=code, subject=subject, severity=severity, platform=platform)
-    if after:
-        query = _after(query, after)
     query = query.order_by(flags.c.severity.desc(), flags.c.spoken_at, flags.c.id)
-    rows = connection.execute(query.limit(limit + 1)).all()
+    rows: list[Row[Any]] = []
+    for part in _after(query, after) if after else [query]:
+        rows += connection.execute(part.limit(limit + 1 - len(rows))).all()
+        if len(rows) > limit:
+            break
     items = tuple(_flag(row) for row in rows[:limit])
     last = items[-1] if len(rows) > limit else None
     return FlagPage(items, encode_cursor(last.severity, last.spoken_at.isoformat(), last.id) if last else None)
@@ -213,9 +229,13 @@ def neighbours(connection: Connection, *, flag: Flag, **wanted: str | None) -> t
     """The ids of the flags before and after this one in the queue narrowed by ``wanted`` (as for ``queue``)."""
     place = encode_cursor(flag.severity, flag.spoken_at.isoformat(), flag.id)
     following = queue(connection, limit=1, after=place, **wanted).items
-    query = _narrow(select(flags.c.id), **wanted).where(_earlier(flag))
-    before = query.order_by(flags.c.severity, flags.c.spoken_at.desc(), flags.c.id.desc()).limit(1)
-    return connection.execute(before).scalar(), following[0].id if following else None
+    query = _narrow(select(flags.c.id), **wanted)
+    query = query.order_by(flags.c.severity, flags.c.spoken_at.desc(), flags.c.id.desc()).limit(1)
+    same = query.where(flags.c.severity == flag.severity, _place(flag.spoken_at, flag.id) > _PLACE)
+    before = connection.execute(same).scalar()
+    if before is None:
+        before = connection.execute(query.where(flags.c.severity > flag.severity)).scalar()
+    return before, following[0].id if following else None
 
 
 def counts(connection: Connection) -> dict[str, dict[str, int]]:
@@ -226,6 +246,7 @@ def counts(connection: Connection) -> dict[str, dict[str, int]]:
     return result
 
 
+_PLACE = tuple_(flags.c.spoken_at, flags.c.id)
 _PLAIN_FIELDS = (
     "event_id",
     "source",
@@ -254,25 +275,18 @@ def _narrow(query: Select[Any], *, subject: str | None = None, **equal: str | No
     return query
 
 
-def _earlier(flag: Flag) -> ColumnElement[bool]:
-    same = flags.c.severity == flag.severity
-    return or_(
-        flags.c.severity > flag.severity,
-        and_(same, flags.c.spoken_at < flag.spoken_at),
-        and_(same, flags.c.spoken_at == flag.spoken_at, flags.c.id < flag.id),
-    )
+def _place(at: datetime, identifier: str) -> ColumnElement[Any]:
+    return tuple_(literal(at, flags.c.spoken_at.type), literal(identifier))
 
 
-def _after(query: Select[Any], cursor: str) -> Select[Any]:
+def _after(query: Select[Any], cursor: str) -> list[Select[Any]]:
+    """The rest of the list in two parts, each of which the database reads from where it begins in the index."""
     severity, spoken, identifier = decode_cursor(cursor, 3, moment=1)
-    at = datetime.fromisoformat(spoken)
-    return query.where(
-        or_(
-            flags.c.severity < severity,
-            and_(flags.c.severity == severity, flags.c.spoken_at > at),
-            and_(flags.c.severity == severity, flags.c.spoken_at == at, flags.c.id > identifier),
-        )
-    )
+    place = _place(datetime.fromisoformat(spoken), identifier)
+    return [
+        query.where(flags.c.severity == severity, place < _PLACE),
+        query.where(flags.c.severity < severity),
+    ]
 
 
 def _flag(row: Row[Any]) -> Flag:

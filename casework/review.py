@@ -13,6 +13,7 @@ from casework import flags as flag_cases
 from casework.flags import DecisionView, FlagView
 from casework.tables import complaints, decisions, flags
 from infra import audit, outbox
+from infra.database import lock
 from infra.errors import Conflict, InvalidInput
 from infra.search.queue import enqueue
 
@@ -47,6 +48,7 @@ def decide_flag(
         NotFound: no such flag. InvalidInput: a wrong outcome, severity or note. Conflict: decided otherwise already.
     """
     _check(outcome, severity, note)
+    lock(connection, f"flag/{id}")
     view = flag_cases.get(connection, id=id)
     code, severity = code or view.flag.code, severity or view.flag.severity
     if _stands(view.decision, outcome, code, severity, corrects):
@@ -75,6 +77,7 @@ def undo_flag(connection: Connection, *, id: str, officer: str, at: datetime) ->
     Raises:
         Conflict: nothing to undo, somebody else's decision, or the event has gone out.
     """
+    lock(connection, f"flag/{id}")
     view = flag_cases.get(connection, id=id)
     decision = view.decision
     if decision is None or decision.officer != officer:
@@ -112,6 +115,7 @@ def decide_complaint(
         NotFound, InvalidInput, Conflict: as for ``decide_flag``.
     """
     _check(outcome, severity, note)
+    lock(connection, f"complaint/{id}")
     case = complaint_cases.get(connection, id=id)
     about = subject or case.subject
     if outcome == "confirmed" and not (about and code and severity):

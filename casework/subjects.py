@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,29 +57,48 @@ def ensure(connection: Connection, *, id: str, at: datetime, name: str | None = 
         connection.execute(update(subjects).where(subjects.c.id == id).values(name=name))
 
 
+def ensure_all(connection: Connection, ids: Iterable[str], *, at: datetime) -> None:
+    """``ensure`` for many subjects at once.
+
+    Always in the same order, so that of two processes that meet the same new subjects one waits and none is refused.
+    """
+    parsed = [(identifier, *parse_id(identifier)) for identifier in sorted(set(ids))]
+    rows = [
+        {"id": identifier, "kind": kind, "platform": platform, "name": local or platform, "first_seen": at}
+        for identifier, kind, platform, local in parsed
+    ]
+    insert_ignore(connection, subjects, rows)
+
+
+def in_room(*, platform: str, room: str, host: str, operator: str | None) -> tuple[list[str], list[tuple[str, str]]]:
+    """The subjects that meet in a room, and which of them have to do with each other. All ids given are platform-local."""
+    host_id, room_id = subject_id("host", platform, host), subject_id("room", platform, room)
+    ids, pairs = [subject_id("platform", platform), host_id, room_id], [(host_id, room_id)]
+    if operator:
+        operator_id = subject_id("operator", platform, operator)
+        ids.append(operator_id)
+        pairs += [(host_id, operator_id), (room_id, operator_id)]
+    return ids, pairs
+
+
 def register_room(
     connection: Connection, *, platform: str, room: str, host: str, operator: str | None, at: datetime
 ) -> None:
     """Note who speaks in a room and who runs it. All ids are platform-local."""
-    host_id, room_id = subject_id("host", platform, host), subject_id("room", platform, room)
-    for identifier in (subject_id("platform", platform), host_id, room_id):
-        ensure(connection, id=identifier, at=at)
-    pairs = [(host_id, room_id)]
-    if operator:
-        operator_id = subject_id("operator", platform, operator)
-        ensure(connection, id=operator_id, at=at)
-        pairs += [(host_id, operator_id), (room_id, operator_id)]
-    for pair in pairs:
-        link(connection, pair[0], pair[1], at=at)
+    ids, pairs = in_room(platform=platform, room=room, host=host, operator=operator)
+    ensure_all(connection, ids, at=at)
+    link_all(connection, pairs, at=at)
 
 
 def link(connection: Connection, one: str, other: str, *, at: datetime) -> None:
     """Two subjects have to do with each other; the relation has no direction."""
-    rows = [
-        {"subject": one, "other": other, "first_seen": at},
-        {"subject": other, "other": one, "first_seen": at},
-    ]
-    insert_ignore(connection, subject_links, rows)
+    link_all(connection, [(one, other)], at=at)
+
+
+def link_all(connection: Connection, pairs: Iterable[tuple[str, str]], *, at: datetime) -> None:
+    """``link`` for many pairs at once, always in the same order."""
+    both = sorted({ordered for one, other in pairs for ordered in ((one, other), (other, one))})
+    insert_ignore(connection, subject_links, [{"subject": s, "other": o, "first_seen": at} for s, o in both])
 
 
 def get(connection: Connection, *, id: str) -> Subject:

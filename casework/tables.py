@@ -9,14 +9,12 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Integer,
     String,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from infra.database import UtcDateTime, metadata
+from infra.database import RowNumber, UtcDateTime, WholeText, metadata
 
 subjects = Table(
     "subjects",
@@ -56,10 +54,10 @@ flags = Table(
     Column("source", String(16), nullable=False),
     Column("subject", String(400), nullable=False, index=True),
     Column("platform", String(200), nullable=False),
-    Column("room", String(400)),
+    Column("room", String(400), index=True),
     Column("session", String(200)),
     Column("host", String(400)),
-    Column("operator", String(400)),
+    Column("operator", String(400), index=True),
     Column("seller", String(400)),
     Column("listing", String(200)),
     Column("category", String(40)),
@@ -67,7 +65,7 @@ flags = Table(
     Column("machine_status", String(20), nullable=False),
     Column("status", String(20), nullable=False),
     Column("confidence", Float, nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", WholeText, nullable=False),
     Column("finding", JSON, nullable=False),
     Column("others", JSON, nullable=False),
     Column("versions", JSON, nullable=False),
@@ -75,8 +73,9 @@ flags = Table(
     Column("spoken_at", UtcDateTime, nullable=False),
     Column("raised_at", UtcDateTime, nullable=False),
     UniqueConstraint("source", "platform", "event_id", "code", name="uq_flags_event_code"),
-    Index("ix_flags_queue", "status", "severity", "spoken_at"),
 )
+Index("ix_flags_worklist", flags.c.status, flags.c.severity.desc(), flags.c.spoken_at, flags.c.id)
+Index("ix_flags_all", flags.c.severity.desc(), flags.c.spoken_at, flags.c.id)
 
 flag_context = Table(
     "flag_context",
@@ -86,13 +85,13 @@ flag_context = Table(
     Column("start", UtcDateTime, nullable=False),
     Column("end", UtcDateTime),
     Column("speaker", String(16), nullable=False),
-    Column("text", Text, nullable=False),
+    Column("text", WholeText, nullable=False),
 )
 
 decisions = Table(
     "decisions",
     metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
     Column("id", String(32), nullable=False, unique=True),
     Column("flag", String(32), index=True),
     Column("complaint", String(200), index=True),
@@ -100,7 +99,7 @@ decisions = Table(
     Column("outcome", String(20), nullable=False),
     Column("code", String(24)),
     Column("severity", String(2)),
-    Column("note", Text, nullable=False),
+    Column("note", WholeText, nullable=False),
     Column("officer", String(120), nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
     Column("corrects", String(32)),
@@ -119,22 +118,23 @@ complaints = Table(
     Column("subject", String(400)),
     Column("order_ref", String(200)),
     Column("occurred_at", UtcDateTime),
-    Column("text", Text, nullable=False),
-    Column("request", Text),
+    Column("text", WholeText, nullable=False),
+    Column("request", WholeText),
     Column("status", String(20), nullable=False),
     Column("triage", JSON),
     Column("received_at", UtcDateTime, nullable=False),
-    Index("ix_complaints_queue", "status", "received_at"),
+    Index("ix_complaints_worklist", "status", "received_at", "id"),
+    Index("ix_complaints_all", "received_at", "id"),
 )
 
 complaint_timeline = Table(
     "complaint_timeline",
     metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
     Column("complaint", String(200), ForeignKey("complaints.id"), nullable=False, index=True),
     Column("at", UtcDateTime, nullable=False),
     Column("status", String(20), nullable=False),
-    Column("public_text", Text, nullable=False),
+    Column("public_text", WholeText, nullable=False),
 )
 
 complaint_bands = Table(

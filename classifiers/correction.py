@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from classifiers.cache import bundled_reader
 from classifiers.normalise import squeeze
@@ -12,6 +14,7 @@ from classifiers.scope import CORRECTION, DENIAL, NEGATION, NEGATION_REACH, Span
 
 MIN_NAMED = 2
 MIN_CONCEPTS = 2
+SIGNS = frozenset((CORRECTION, DENIAL, NEGATION))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +62,55 @@ def is_correction(text: str, claim: Claim, *, reader: Reader | None = None) -> b
     """
     reader = reader or bundled_reader()
     heard = _hear(text, claim, reader)
+    if heard is None:
+        return False
     if heard.hits.get(CORRECTION) and not heard.repeats:
         return bool(heard.words or heard.akin) or not _places(reader.concepts_of(None), heard.hits)
     return heard.denied()
 
 
+def may_correct(texts: Sequence[str], *, reader: Reader | None = None) -> list[bool]:
+    """For each text whether it could take anything back at all: it denies, negates or corrects something.
+
+    ``is_correction`` says no to all others, whatever the claim; asking here first, for many at once, costs a tenth of it.
+    """
+    reader = reader or bundled_reader()
+    hits = reader.matcher.find(reader.plain(texts))
+    signs = [reader.matcher.number[name] for name in SIGNS if name in reader.matcher.number]
+    rows = set(hits.row[np.isin(hits.concept, signs)].tolist())
+    # The few that remain are about to be held against a claim.
+    reader.hear_all([texts[row] for row in sorted(rows)])
+    return [row in rows for row in range(len(texts))]
+
+
 def is_denial_before(texts: Iterable[str], claim: Claim, *, reader: Reader | None = None) -> bool:
     """Whether one of the texts just before the claim already said that it does not hold (``不能治病``)."""
     known = reader or bundled_reader()
-    return any(_hear(text, claim, known).denied() for text in texts)
+    return any(heard is not None and heard.denied() for heard in (_hear(text, claim, known) for text in texts))
 
 
-def _hear(text: str, claim: Claim, reader: Reader) -> _Heard:
-    reading = reader.read_text(text)
-    hits = reading.hits_by_name(0)
+def _hear(text: str, claim: Claim, reader: Reader) -> _Heard | None:
+    """None where nothing is corrected, denied or negated at all."""
+    heard = reader.hear(text)
+    if SIGNS.isdisjoint(heard.hits):
+        return None
     about = reader.concepts_of(claim.code)
     claimed = about & _claimed(claim, reader)
-    concepts = {name: spans for name, spans in hits.items() if name in claimed}
-    squeezed, spoken = reading.batch.text, [squeeze(words) for words in claim.matched]
-    words = _named(squeezed, spoken) + [
+    concepts = {name: spans for name, spans in heard.hits.items() if name in claimed}
+    spoken = [squeeze(words) for words in claim.matched]
+    words = _named(heard.text, spoken) + [
         (start, end)
         for spans in concepts.values()
         for start, end in spans
-        if end - start >= MIN_NAMED and any(squeezed[start:end] in said for said in spoken)
+        if end - start >= MIN_NAMED and any(heard.text[start:end] in said for said in spoken)
     ]
-    frames = reader.frames.frames
-    repeats = any(one.blocked is None and frames[one.frame].code == claim.code for one in reading.fired)
-    return _Heard(hits, words, concepts, _places(about, hits), repeats)
+    return _Heard(heard.hits, words, concepts, _places(about, heard.hits), claim.code in heard.asserted)
 
 
 def _claimed(claim: Claim, reader: Reader) -> frozenset[str]:
     """The concepts in the claimed words: only denying these denies the claim (“没有骗你们” says nothing about “顶级”)."""
     words = "|".join(claim.matched)
-    return frozenset(reader.read_text(words).hits_by_name(0)) if words else frozenset()
+    return frozenset(reader.hear(words).hits) if words else frozenset()
 
 
 def _named(squeezed: str, spoken: Iterable[str]) -> Spans:

@@ -119,7 +119,14 @@ class Detector:
         caution = self._model.caution(framed=framed, pieces=np.array([part.of for part in parts], dtype=np.float64))
         sums: dict[int, RowSums] = {}
         found: dict[int, dict[str, list[Finding]]] = {}
-        for scored in self._model.score(rows, caution):
+        scores = list(self._model.score(rows, caution))
+        near = [
+            text
+            for item in {parts[one.row].item for one in scores}
+            for text in (*items[item].before, *items[item].after)
+        ]
+        self._reader.hear_all(near)
+        for scored in scores:
             part = parts[scored.row]
             item = items[part.item]
             own = fired.get(scored.row, [])

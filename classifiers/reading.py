@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -38,6 +38,15 @@ class Reading:
         return self.named.of(row)
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One text by itself: squeezed, its concept hits by name (places in ``text``), and the codes its asserted frames are of."""
+
+    text: str
+    hits: Mapping[str, Spans]
+    asserted: frozenset[str]
+
+
 class Reader:
     """A lexicon compiled for reading."""
 
@@ -48,6 +57,7 @@ class Reader:
         self._disguise = Disguise(lexicon, parts.disguises)
         self.frames = Frames(lexicon, self.matcher)
         self._remembered = lru_cache(maxsize=REMEMBERED)(lambda text: self.read([Item(text=text)]))
+        self._heard: dict[str, Heard] = {}
         self._concepts_of: dict[str | None, frozenset[str]] = {
             code: frozenset(c for f in lexicon.frames if code in (None, f.code) for slot in f.slots for c in slot)
             for code in (None, *lexicon.codes)
@@ -60,6 +70,42 @@ class Reader:
     def read_text(self, text: str) -> Reading:
         """One text by itself; the last few thousand are remembered, as neighbouring utterances are asked about again and again."""
         return self._remembered(text)
+
+    def hear(self, text: str) -> Heard:
+        """One text by itself, remembered as in ``hear_all``."""
+        found = self._heard.get(text)
+        return found if found is not None else self.hear_all([text])[0]
+
+    def hear_all(self, texts: Sequence[str]) -> list[Heard]:
+        """Each text by itself, but read together, which costs a tenth; the last few thousand are remembered."""
+        known = {text: found for text in texts if (found := self._heard.get(text)) is not None}
+        unknown = [text for text in dict.fromkeys(texts) if text not in known]
+        if unknown:
+            fresh = dict(zip(unknown, self._separate(self.read([Item(text=text) for text in unknown])), strict=True))
+            if len(self._heard) + len(fresh) > REMEMBERED:
+                self._heard = {}
+            self._heard.update(fresh)
+            known |= fresh
+        return [known[text] for text in texts]
+
+    def _separate(self, reading: Reading) -> list[Heard]:
+        asserted: dict[int, set[str]] = {}
+        for one in reading.fired:
+            if one.blocked is None:
+                asserted.setdefault(one.row, set()).add(self.frames.frames[one.frame].code)
+        batch = reading.batch
+        rows = zip(batch.starts.tolist(), batch.ends.tolist(), strict=True)
+        return [
+            Heard(
+                batch.text[begin:end],
+                {
+                    name: [(first - begin, last - begin) for first, last in spans]
+                    for name, spans in reading.hits_by_name(row).items()
+                },
+                frozenset(asserted.get(row, ())),
+            )
+            for row, (begin, end) in enumerate(rows)
+        ]
 
     def plain(self, texts: Sequence[str]) -> Batch:
         """The texts normalised, with disguised words in plain characters."""

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, Column, Connection, Index, Integer, String, Table, select
+from sqlalchemy import JSON, Column, Connection, Index, String, Table, select
 
-from infra.database import UtcDateTime, metadata
+from infra.database import RowNumber, UtcDateTime, lock, metadata
 
 GENESIS = "0" * 64
 
 audit_log = Table(
     "audit_log",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("at", UtcDateTime, nullable=False),
     Column("actor", String(120), nullable=False),
     Column("action", String(80), nullable=False),
@@ -36,6 +36,7 @@ def record(
 
     ``detail`` must hold no personal data: complainants appear by pseudonymous reference only.
     """
+    lock(connection, "audit")  # each line holds the digest of the one before
     last = select(audit_log.c.digest).order_by(audit_log.c.id.desc()).limit(1)
     previous = connection.execute(last).scalar() or GENESIS
     line = {"at": at, "actor": actor, "action": action, "target": target, "detail": dict(detail)}

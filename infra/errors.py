@@ -66,3 +66,19 @@ class ConfigurationError(ChengxinError):
     """A setting or data file is wrong; the process must not start with it."""
 
     title = "配置有误"
+
+
+class Unavailable(ChengxinError):
+    """Something this process works with is away for now; the same request may succeed ``retry_after`` seconds later."""
+
+    title = "服务暂不可用"
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooBusy(Unavailable):
+    """More is asked for at once than can be held; nothing of it was begun."""
+
+    title = "请求过于频繁"

@@ -11,14 +11,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Index, Integer, LargeBinary, String, Table, delete, select
+from sqlalchemy import Column, Connection, Index, LargeBinary, String, Table, delete, select
 
-from infra.database import UtcDateTime, metadata
+from infra.database import RowNumber, UtcDateTime, metadata
 
 outbox = Table(
     "outbox",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("event_id", String(64), nullable=False, unique=True),
     Column("topic", String(64), nullable=False),
     Column("key", String(200), nullable=False),
@@ -52,9 +52,22 @@ def withdraw(connection: Connection, *, event_id: str) -> bool:
 
 
 def take_due(connection: Connection, *, now: datetime, limit: int = 500) -> list[OutboxEntry]:
-    """Remove and return the events that are due, oldest first; the caller publishes them in the same transaction."""
-    query = select(outbox).where(outbox.c.due <= now).order_by(outbox.c.id).limit(limit)
-    entries = [OutboxEntry(r.id, r.event_id, r.topic, r.key, r.value) for r in connection.execute(query)]
+    """Remove and return the events that are due, oldest first; the caller publishes them in the same transaction.
+
+    Several processes may do this at once: what another one holds is left out, and so is everything behind it with the same
+    key, so that the events of a subject stay in order.
+    """
+    due = select(outbox.c.id, outbox.c.key).where(outbox.c.due <= now).order_by(outbox.c.id).limit(limit)
+    seen = connection.execute(due).all()
+    mine = select(outbox).where(outbox.c.id.in_([row.id for row in seen])).order_by(outbox.c.id)
+    held = {row.id: row for row in connection.execute(mine.with_for_update(skip_locked=True))}
+    entries, blocked = [], set()
+    for identifier, key in seen:
+        row = held.get(identifier)
+        if row is None:
+            blocked.add(key)
+        elif key not in blocked:
+            entries.append(OutboxEntry(row.id, row.event_id, row.topic, row.key, row.value))
     if entries:
         connection.execute(delete(outbox).where(outbox.c.id.in_([entry.id for entry in entries])))
     return entries

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Date, Float, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Date, Float, Index, String, Table, Text, UniqueConstraint
 
-from infra.database import UtcDateTime, metadata
+from infra.database import RowNumber, UtcDateTime, metadata
 
 ledger_entries = Table(
     "ledger_entries",
     metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
     Column("subject", String(400), nullable=False),
     Column("decision", String(64), nullable=False),
     Column("corrects", String(64)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,11 @@ from sqlalchemy import Connection, func, select, update
 from infra.database import insert_ignore, upsert
 from infra.errors import ChengxinError, Conflict, FieldError, InvalidInput, NotFound
 from streams import log
-from streams.events import event_type
+from streams.events import decode_record, event_type, key_of
 from streams.tables import KEY_LENGTH, dead_letters, handler_state
 
 WINDOW_SCOPE = "dead-letter-window"
+ANOTHER_LIFE = 1_000_000
 
 
 class DeadLetterLimitExceeded(ChengxinError):
@@ -45,6 +46,14 @@ class NewDeadLetter:
     key: str
     raw: bytes
     errors: tuple[FieldError, ...]
+    partition: int = 0
+    request: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """All that is wrong, in one line."""
+        # Shown on terminals and pages, where a NUL is no good; the raw bytes are kept whole.
+        return str(InvalidInput(*self.errors)).replace("\0", "\ufffd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,45 +94,69 @@ class Window(Struct):
 
 
 def judge(
-    connection: Connection, topic: str, *, count: int, bad: Sequence[tuple[int, str]], size: int, limit: float
+    connection: Connection,
+    topic: str,
+    *,
+    count: int,
+    bad: Sequence[tuple[int, str]],
+    size: int,
+    limit: float,
+    partition: int | None = None,
 ) -> float:
     """Count a batch of ``count`` events, bad ones given as (place in the batch, reason); returns the share of bad events.
 
     The share is that of the bad ones among the last ``size`` events; before there were so many, the missing ones count as
-    good, so that a single bad event at the start stops nothing.
+    good, so that a single bad event at the start stops nothing. ``partition``: count this partition of the topic by itself,
+    as on Kafka, where several workers share a topic.
 
     Raises:
         DeadLetterLimitExceeded: the share went over ``limit``; the caller must roll its transaction back.
     """
-    where = (handler_state.c.scope == WINDOW_SCOPE) & (handler_state.c.key == topic)
+    key = topic if partition is None else f"{topic}/{partition}"
+    where = (handler_state.c.scope == WINDOW_SCOPE) & (handler_state.c.key == key)
     stored = connection.execute(select(handler_state.c.value).where(where)).scalar()
     window = msgspec.msgpack.decode(stored, type=Window) if stored else Window()
     window, exceeded = window.after(count, (place for place, _ in bad), size, limit * size)
     if exceeded:
         raise DeadLetterLimitExceeded(topic, exceeded, size, limit, bad[-1][1])
-    row = {"scope": WINDOW_SCOPE, "key": topic, "value": msgspec.msgpack.encode(window)}
+    row = {"scope": WINDOW_SCOPE, "key": key, "value": msgspec.msgpack.encode(window)}
     upsert(connection, handler_state, [row])
     return len(window.bad) / size
 
 
 def bury(connection: Connection, letters: Sequence[NewDeadLetter], *, at: datetime) -> int:
-    """Keep bad events; one that is there already is left alone. Returns how many were new."""
+    """Keep bad events; one that is there already is left alone. Returns how many were new.
+
+    A place may be taken by another event: topics that were made anew, and the two engines, count offsets from the beginning
+    again. Such a letter gets an index beyond any array's.
+    """
     rows: list[dict[str, Any]] = [
         {
             "topic": letter.topic,
-            "partition": 0,
+            "partition": letter.partition,
             "offset": letter.offset,
             "index": letter.index,
             "key": letter.key[:KEY_LENGTH],
-            # PostgreSQL keeps no NUL in a text, and a bad event may well hold one.
-            "reason": str(InvalidInput(*letter.errors)).replace("\0", "\ufffd"),
+            "reason": letter.reason,
             "errors": [error.as_dict() for error in letter.errors],
             "raw": letter.raw,
             "at": at,
         }
         for letter in letters
     ]
-    return insert_ignore(connection, dead_letters, rows)
+    new = 0
+    while rows:
+        inserted = insert_ignore(connection, dead_letters, rows)
+        new += inserted
+        others = [] if inserted == len(rows) else [row for row in rows if _taken_by_another(connection, row)]
+        rows = [row | {"index": row["index"] + ANOTHER_LIFE} for row in others]
+    return new
+
+
+def _taken_by_another(connection: Connection, row: Mapping[str, Any]) -> bool:
+    here = [dead_letters.c[name] == row[name] for name in ("topic", "partition", "offset", "index")]
+    stored = connection.execute(select(dead_letters.c.raw).where(*here)).scalar_one()
+    return bool(bytes(stored) != row["raw"])
 
 
 def list_(
@@ -158,9 +191,9 @@ def get(connection: Connection, *, id: int) -> DeadLetter:
 
 
 def replay(connection: Connection, *, id: int, at: datetime) -> int:
-    """Append the raw event to its topic again and mark the letter; returns the new offset.
+    """Append the raw event to its topic again and mark the letter; returns the new offset on the log in the database.
 
-    An event that is still bad comes back as a new dead letter, under its new offset.
+    On Kafka the relay carries it over from there. An event that is still bad comes back as a new dead letter, under its new offset.
 
     Raises:
         NotFound: no such dead letter. Conflict: it was replayed before.
@@ -171,7 +204,13 @@ def replay(connection: Connection, *, id: int, at: datetime) -> int:
     letter = get(connection, id=id)
     if not marked:
         raise Conflict(f"死信 {id} 已于 {letter.replayed_at:%Y-%m-%d %H:%M} UTC 重放")
-    return log.append(connection, letter.topic, letter.key, letter.raw, at)
+    return log.append(connection, letter.topic, _right_key(letter), letter.raw, at)
+
+
+def _right_key(letter: DeadLetter) -> str:
+    """The key the event belongs under; the one it came with may be what was wrong. What is still bad keeps its own."""
+    good = decode_record(letter.topic, letter.raw, now=letter.at).events
+    return key_of(good[0][1]) if len(good) == 1 else letter.key
 
 
 def newest(connection: Connection) -> int:

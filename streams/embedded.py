@@ -6,7 +6,8 @@ It needs no broker. It decides nothing itself: handlers judge, effects write, co
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -14,7 +15,6 @@ from typing import Final, Literal
 import structlog
 from sqlalchemy import Connection, select
 
-from infra import outbox
 from infra.clock import Clock
 from infra.database import Database, upsert
 from infra.errors import ChengxinError
@@ -27,8 +27,10 @@ from streams.consumer import GROUP, Consumer, Done, Work
 from streams.deadletters import DeadLetterLimitExceeded
 from streams.events import Listing, Utterance, key_of
 from streams.indexing import Indexer
+from streams.outgoing import outbox_to_log
 from streams.pipeline import Handlers, KnownListing
 from streams.room import RoomState
+from streams.side_indexing import SideIndexing
 from streams.state import StateStore
 from streams.tables import engine_status
 
@@ -101,6 +103,7 @@ class EmbeddedRunner:
             Consumer(work, database=database, clock=clock, settings=settings) for work in _works(handlers)
         ]
         self._indexer = Indexer(database, search, clock) if search is not None else None
+        self._remote = search is not None and search.remote
         self._batches = 0
         self._told: tuple[State, str] | None = None
         self._told_at: datetime | None = None
@@ -133,13 +136,18 @@ class EmbeddedRunner:
         Raises:
             DeadLetterLimitExceeded: the engine must stop; nothing of the batch was written.
         """
+        with self._indexing_aside() as aside:
+            self._run(stop, aside)
+        self._tell_if_possible("stopped", "已正常停止")
+
+    def _run(self, stop: threading.Event, aside: SideIndexing | None) -> None:
         failures = 0
         while not stop.is_set():
             try:
                 progress = self._work()
-                busy = bool(progress + self._index_if_possible(progress))
+                busy = bool(progress + (self._index_if_possible(progress) if aside is None else Progress()))
                 self._prune()
-                self._tell("running", self._index_trouble)
+                self._tell("running", self._index_trouble if aside is None else aside.trouble)
                 failures = 0
             except DeadLetterLimitExceeded as error:
                 log.critical("engine stopped", error=str(error))
@@ -153,10 +161,21 @@ class EmbeddedRunner:
                 continue
             if not busy:
                 stop.wait(POLL_SECONDS)
-        self._tell_if_possible("stopped", "已正常停止")
+
+    @contextmanager
+    def _indexing_aside(self) -> Iterator[SideIndexing | None]:
+        if self._indexer is None or not self._remote:
+            yield None
+            return
+        aside = SideIndexing(self._indexer, limit=self._settings.batch_size * BATCHES_PER_INDEXING)
+        aside.start()
+        try:
+            yield aside
+        finally:
+            aside.stop()
 
     def _work(self) -> Progress:
-        relayed = self._relay()
+        relayed = outbox_to_log(self._database, now=self._clock.now())
         done = self._one_batch()
         self._batches += 1
         return Progress(relayed, done.records, done.events, done.bad, done.flags)
@@ -186,20 +205,6 @@ class EmbeddedRunner:
             return Progress()
         self._index_trouble, self._index_again_at = "", None
         return indexed
-
-    def _relay(self) -> int:
-        now = self._clock.now()
-        with self._database.read() as connection:
-            if (
-                connection.execute(select(outbox.outbox.c.id).where(outbox.outbox.c.due <= now).limit(1)).first()
-                is None
-            ):
-                return 0
-        with self._database.write() as connection:
-            entries = outbox.take_due(connection, now=now)
-            for entry in entries:
-                record_log.append(connection, entry.topic, entry.key, entry.value, now)
-        return len(entries)
 
     def _one_batch(self) -> Done:
         for consumer in self._consumers:

@@ -216,10 +216,11 @@ def encode_record(events: Sequence[Event]) -> bytes:
     return msgspec.json.encode(events)
 
 
-def decode_record(topic: str, raw: bytes, *, now: datetime | None = None) -> Decoded:
+def decode_record(topic: str, raw: bytes, *, now: datetime | None = None, key: str | None = None) -> Decoded:
     """Take a record's value apart, keeping good events although their neighbours are bad.
 
     ``now`` is the moment the record was received (default: the present); an event may tell of a time at most a day later.
+    ``key``: the record's own; an event that belongs under another one is bad, as it came outside its order.
 
     Raises:
         UnknownTopic: the topic is not one of ``TOPICS``.
@@ -232,12 +233,12 @@ def decode_record(topic: str, raw: bytes, *, now: datetime | None = None) -> Dec
     try:
         value = _RECORD[kind].decode(raw)
     except _UNREADABLE:
-        return _decode_one_by_one(kind, raw, latest)
+        return _decode_one_by_one(kind, raw, latest, key)
     events = value if isinstance(value, list) else [value]
     if len(events) > MAX_EVENTS:
         return _too_many(raw)
-    if any(_violations(event, latest) for event in events):
-        return _decode_one_by_one(kind, raw, latest)
+    if any(_violations(event, latest) or _wrong_key(event, key) for event in events):
+        return _decode_one_by_one(kind, raw, latest, key)
     return Decoded(events=list(enumerate(events)))
 
 
@@ -302,13 +303,21 @@ def _too_many(raw: bytes) -> Decoded:
     return Decoded(bad=[BadEvent(0, raw, (error,))])
 
 
-def _decode_one_by_one(kind: type[Event], raw: bytes, latest: datetime) -> Decoded:
+def _wrong_key(event: Event, key: str | None) -> tuple[FieldError, ...]:
+    if key is None or (right := key_of(event)) == key:
+        return ()
+    return (FieldError.of("key", key, f"记录的键应为 {right}，否则同一来源的消息会乱序；重放时自动改用正确的键"),)
+
+
+def _decode_one_by_one(kind: type[Event], raw: bytes, latest: datetime, key: str | None) -> Decoded:
     decoded = Decoded()
     parts = split_array(raw, at_most=MAX_EVENTS + 1) if raw.lstrip()[:1] == b"[" else [raw]
     if len(parts) > MAX_EVENTS:
         return _too_many(raw)
     for index, part in enumerate(parts):
         event, errors = _decode_one(kind, part, latest)
+        if event is not None and (errors := _wrong_key(event, key)):
+            event = None
         if event is None:
             decoded.bad.append(BadEvent(index, part, errors))
         else:

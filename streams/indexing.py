@@ -6,7 +6,7 @@ The index is derived. What it lacks after a crash is indexed again from where th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from casework import flags, subjects, tables
 from casework import listings as listing_cases
 from infra.clock import Clock
-from infra.database import Database
+from infra.database import Database, lock, upsert
 from infra.errors import NotFound
 from infra.search import Document, Kind, SearchIndex
 from infra.search import queue as search_queue
@@ -24,10 +24,12 @@ from infra.search.queue import Waiting
 from rating import score as rating_score
 from streams import log
 from streams.events import Listing, Utterance, decode_record
+from streams.tables import handler_state
 
 GROUP: Final = "search"
 TOPIC: Final = "transcripts"
 BYTES_PER_STEP: Final = 32 * 1024 * 1024
+VERSION_SCOPE: Final = "search-version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,16 @@ class Indexer:
         with self._database.read() as connection:
             start = log.committed(connection, GROUP, TOPIC)
             end, records, heard = self._heard(connection, start, limit)
-            entries = search_queue.waiting(connection, limit=limit)
-            changed = [d for entry in entries if (d := document(connection, entry, self._clock)) is not None]
+            any_waiting = bool(search_queue.waiting(connection, limit=1))
+        entries, version = self._hold(limit) if any_waiting else ([], 0)
         if not records and not entries:
             return Indexed()
-        self._search.upsert(heard)
-        self._search.upsert(changed)
-        self._search.commit()
+        try:
+            self._index(heard, entries, version)
+        except Exception:
+            with self._database.write() as connection:
+                search_queue.give_back(connection, entries)
+            raise
         with self._database.write() as connection:
             # Not when somebody has had everything indexed again meanwhile.
             if records and log.committed(connection, GROUP, TOPIC) == start:
@@ -69,23 +74,52 @@ class Indexer:
             search_queue.done(connection, entries)
         return Indexed(records, len(heard), len(entries))
 
+    def _index(self, heard: list[Document], entries: list[Waiting], version: int) -> None:
+        with self._database.read() as connection:
+            looked_up = [(entry, document(connection, entry, self._clock)) for entry in entries]
+        found = [_as_of(version, one) for _, one in looked_up if one is not None]
+        self._search.upsert([*heard, *found])
+        for entry in (entry for entry, one in looked_up if one is None):
+            self._search.delete(entry.kind, [entry.id], version=version)
+        self._search.commit()
+
+    def _hold(self, limit: int) -> tuple[list[Waiting], int]:
+        """What to index now, and as of which version: later ones are newer, whatever the machines' clocks say."""
+        now = self._clock.now()
+        with self._database.write() as connection:
+            version = _next_version(connection, version_at(now))
+            return search_queue.hold(connection, now=now, limit=limit), version
+
     def _heard(self, connection: Connection, start: int, limit: int) -> tuple[int, int, list[Document]]:
         end, records, size = start, 0, 0
         documents: list[Document] = []
         for record in log.read(connection, TOPIC, start):
-            decoded = decode_record(TOPIC, record.value, now=record.at)
-            documents += [_utterance(event) for _, event in decoded.events if isinstance(event, Utterance)]
+            decoded = decode_record(TOPIC, record.value, now=record.at, key=record.key)
+            documents += [utterance_document(event) for _, event in decoded.events if isinstance(event, Utterance)]
             end, records, size = record.offset, records + 1, size + len(record.value)
             if len(documents) >= limit or size >= BYTES_PER_STEP:
                 break
         return end, records, documents
 
 
+def bring_up(database: Database, search: SearchIndex) -> None:
+    """Make the index ready for work; when it turns out to be new or empty, have everything in the database indexed.
+
+    Utterances of a Kafka topic are not in the database: ``chengxin reindex`` fetches those.
+
+    Raises:
+        ConfigurationError: the server or the index is not what the settings say.
+    """
+    if search.prepare():
+        with database.write() as connection:
+            start_over(connection)
+
+
 def start_over(connection: Connection) -> None:
     """Have everything indexed again: the log from its beginning, and every flag, subject and listing through the queue."""
+    lock(connection, "reindex")
     log.commit(connection, GROUP, TOPIC, log.BEGINNING)
-    for kind, identifier in _everything(connection):
-        search_queue.enqueue(connection, kind=kind, id=identifier)
+    search_queue.enqueue_many(connection, _everything(connection))
 
 
 def document(connection: Connection, entry: Waiting, clock: Clock) -> Document | None:
@@ -105,6 +139,20 @@ def document(connection: Connection, entry: Waiting, clock: Clock) -> Document |
         return None
 
 
+def utterance_document(said: Utterance) -> Document:
+    """An utterance as it is found: officers only."""
+    return Document(
+        kind="transcript",
+        id=said.id,
+        title=said.room,
+        text=said.text,
+        public=False,
+        at=said.start,
+        facets=_given(platform=said.platform, subject=f"host:{said.platform}:{said.host}", category=said.category),
+        extra=_given(room=said.room, session=said.session, speaker=said.speaker, listing=said.listing),
+    )
+
+
 def listing_key(platform: str, id: str) -> str:
     """A listing's id in the search queue."""
     return f"{platform}/{id}"
@@ -117,19 +165,6 @@ def _everything(connection: Connection) -> Iterator[tuple[Kind, str]]:
         yield "subject", identifier
     for platform, identifier in connection.execute(select(tables.listings.c.platform, tables.listings.c.id)).all():
         yield "listing", listing_key(platform, identifier)
-
-
-def _utterance(said: Utterance) -> Document:
-    return Document(
-        kind="transcript",
-        id=said.id,
-        title=said.room,
-        text=said.text,
-        public=False,
-        at=said.start,
-        facets=_given(platform=said.platform, subject=f"host:{said.platform}:{said.host}", category=said.category),
-        extra=_given(room=said.room, session=said.session, speaker=said.speaker, listing=said.listing),
-    )
 
 
 def _flag(connection: Connection, identifier: str, now: datetime) -> Document:
@@ -148,7 +183,7 @@ def _flag(connection: Connection, identifier: str, now: datetime) -> Document:
         title=flag.finding.name,
         text=flag.text,
         public=False,
-        version=_version(now),
+        version=version_at(now),
         at=flag.spoken_at,
         facets=facets,
         extra=_given(explanation=flag.finding.explanation, room=flag.room, session=flag.session, listing=flag.listing),
@@ -166,7 +201,7 @@ def _subject(connection: Connection, identifier: str, clock: Clock) -> Document:
         title=subject.name,
         text=f"{subject.name} {local or subject.platform}",
         public=True,
-        version=_version(clock.now()),
+        version=version_at(clock.now()),
         at=subject.first_seen,
         facets=_given(platform=subject.platform, subject=subject.id, level=score.level if score else None),
         extra=_given(kind=subject.kind, score=str(score.score) if score else None),
@@ -196,6 +231,21 @@ def _given(**values: str | None) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _version(now: datetime) -> int:
-    """A thing loaded later is a newer version of it."""
+def _as_of(version: int, found: Document) -> Document:
+    """A listing keeps the version its platform gave it: an older one may come later."""
+    return found if found.kind == "listing" else replace(found, version=version)
+
+
+def _next_version(connection: Connection, wanted: int) -> int:
+    """The clock's version, or one more than the last where a clock was set back; else nothing new would be taken for a while."""
+    lock(connection, VERSION_SCOPE)
+    where = (handler_state.c.scope == VERSION_SCOPE) & (handler_state.c.key == "last")
+    last = connection.execute(select(handler_state.c.value).where(where)).scalar()
+    version = max(wanted, int(last) + 1) if last else wanted
+    upsert(connection, handler_state, [{"scope": VERSION_SCOPE, "key": "last", "value": b"%d" % version}])
+    return version
+
+
+def version_at(now: datetime) -> int:
+    """The version of a thing loaded at this moment: what is loaded later is newer."""
     return int(now.timestamp() * 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +14,14 @@ import msgspec
 
 from infra.clock import Clock
 from infra.database import Database
-from infra.errors import InvalidInput
+from infra.errors import InvalidInput, Unavailable
 from streams.events import Event
-from streams.publish import publish
+from streams.publisher import Publisher
 from streams.sources import csv_, jsonl, srt, vtt, xlsx
 from streams.sources.source import INGESTED, Row, Source, Wanted
 
 EVENTS_PER_TRANSACTION: Final = 5000
+LONGEST_WAIT: Final = 30
 READERS: Final[dict[str, Callable[[Wanted], Source]]] = {
     ".jsonl": jsonl.read,
     ".ndjson": jsonl.read,
@@ -99,14 +101,54 @@ def ingest(
     return IngestReport(files, reject_file if any(file.rejected for file in files) else None)
 
 
-def database_sink(database: Database, clock: Clock) -> Sink:
-    """A sink that appends to the embedded log, one transaction per call."""
+def publisher_sink(publisher: Publisher, database: Database, clock: Clock) -> Sink:
+    """A sink that returns once the publisher has made the events durable."""
 
-    def append(topic: str, events: Sequence[Event]) -> None:
+    def send(topic: str, events: Sequence[Event]) -> None:
+        publisher.deliver(topic, events)
         with database.write() as connection:
-            publish(connection, topic, events, at=clock.now())
+            publisher.record(connection, topic, events, at=clock.now())
 
-    return append
+    return send
+
+
+def patient(
+    sink: Sink,
+    *,
+    seconds: float,
+    say: Callable[[str], None],
+    sleep: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
+) -> Sink:
+    """A sink that waits out what is away, at most ``seconds`` for one portion, and says so each time.
+
+    Raises:
+        Unavailable: it did not come back in time; the message tells how many events had been taken in.
+    """
+    taken = 0
+
+    def send(topic: str, events: Sequence[Event]) -> None:
+        nonlocal taken
+        begun, attempt = now(), 0
+        while True:
+            try:
+                sink(topic, events)
+            except Unavailable as error:
+                attempt += 1
+                wait = float(min(error.retry_after * attempt, LONGEST_WAIT))
+                if now() + wait - begun > seconds:
+                    raise Unavailable(
+                        f"{error}。已等待 {now() - begun:.0f} 秒，不再重试。此前接收 {taken} 条；恢复后再运行一次同样的命令即可，"
+                        f"已接收的不会重复计算（等待上限用 --wait 调整）",
+                        retry_after=error.retry_after,
+                    ) from error
+                say(f"{error}；{wait:.0f} 秒后第 {attempt} 次重试")
+                sleep(wait)
+            else:
+                taken += len(events)
+                return
+
+    return send
 
 
 def _check(paths: Sequence[Path], topic: str | None, reject_file: Path) -> None:

@@ -11,23 +11,33 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
-from infra.database import insert_ignore, upsert
+from infra import correlation
+from infra.database import insert_ignore, insert_many, is_writing, lock, try_lock, upsert
 from infra.errors import InvalidInput
 from streams.events import MAX_RECORD, event_type
 from streams.tables import log_offsets, log_records, log_topics
 
 BEGINNING = 0
+# A record may be a mebibyte. From the server the pieces grow, since each one costs a way there and back.
+PIECES = {"sqlite": {"yield_per": 8}, "postgresql": {"stream_results": True, "max_row_buffer": 64}}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of the log; ``value`` holds one JSON event or an array of them, ``at`` is when it was received."""
+    """One record of the log; ``value`` holds one JSON event or an array of them, ``at`` is when it was received.
+
+    The embedded log has one partition, number 0. ``keyed``: the key has decided the partition, so that it must be right.
+    ``request``: the id of the request that brought it, where the record tells.
+    """
 
     topic: str
     offset: int
     key: str
     value: bytes
     at: datetime
+    partition: int = 0
+    keyed: bool = False
+    request: str | None = None
 
 
 def append(connection: Connection, topic: str, key: str, value: bytes, at: datetime) -> int:
@@ -46,13 +56,12 @@ def append_many(connection: Connection, topic: str, records: Sequence[tuple[str,
         if len(value) > MAX_RECORD:
             raise InvalidInput.one("record", key, f"记录 {len(value)} 字节，超过 {MAX_RECORD} 字节，请分成多条")
     last = _reserve(connection, topic, len(records))
-    first = last - len(records) + 1
+    first, request = last - len(records) + 1, correlation.current()
     rows = [
-        {"topic": topic, "offset": first + i, "key": key, "value": value, "at": at}
+        {"topic": topic, "offset": first + i, "key": key, "value": value, "at": at, "request_id": request}
         for i, (key, value) in enumerate(records)
     ]
-    if rows:
-        connection.execute(log_records.insert(), rows)
+    insert_many(connection, log_records, rows)
     return last
 
 
@@ -68,17 +77,17 @@ def _reserve(connection: Connection, topic: str, count: int) -> int:
 
 
 def read(connection: Connection, topic: str, after_offset: int, limit: int | None = None) -> Iterator[Record]:
-    """The records after an offset, in order; fetched a few at a time, so that the reader may stop when it has enough."""
+    """The records after an offset, in order; fetched piece by piece, so that the reader may stop when it has enough."""
     query = (
         select(log_records)
         .where(log_records.c.topic == topic, log_records.c.offset > after_offset)
         .order_by(log_records.c.offset)
         .limit(limit)
-        .execution_options(yield_per=8)
+        .execution_options(**PIECES[connection.dialect.name])
     )
     with connection.execute(query) as rows:
         for row in rows:
-            yield Record(row.topic, row.offset, row.key, row.value, row.at)
+            yield Record(row.topic, row.offset, row.key, row.value, row.at, request=row.request_id)
 
 
 def last_offset(connection: Connection, topic: str) -> int:
@@ -87,7 +96,17 @@ def last_offset(connection: Connection, topic: str) -> int:
 
 
 def committed(connection: Connection, group: str, topic: str) -> int:
-    """The last offset a group has finished with; 0 at the beginning."""
+    """The last offset a group has finished with; 0 at the beginning.
+
+    In a write transaction it stays what it is until the end: who wants to move it on, or to find out whether somebody has,
+    waits.
+    """
+    if is_writing(connection):
+        lock(connection, f"offset/{group}/{topic}")
+    return _committed(connection, group, topic)
+
+
+def _committed(connection: Connection, group: str, topic: str) -> int:
     query = select(log_offsets.c.offset).where(log_offsets.c.group == group, log_offsets.c.topic == topic)
     return connection.execute(query).scalar() or BEGINNING
 
@@ -100,14 +119,19 @@ def commit(connection: Connection, group: str, topic: str, offset: int) -> None:
 def lag(connection: Connection, group: str) -> dict[str, int]:
     """How many records of each topic a group has still to read."""
     query = select(log_topics.c.topic, log_topics.c.last)
-    return {row.topic: row.last - committed(connection, group, row.topic) for row in connection.execute(query).all()}
+    return {row.topic: row.last - _committed(connection, group, row.topic) for row in connection.execute(query).all()}
 
 
 def prune(connection: Connection, *, before: datetime, groups: Callable[[str], Sequence[str]]) -> int:
-    """Delete records received before a moment that every group of the topic has read; returns how many."""
+    """Delete records received before a moment that every group of the topic has read; returns how many.
+
+    One process at a time; another one that comes meanwhile leaves it to the first.
+    """
+    if not try_lock(connection, "retention"):
+        return 0
     deleted = 0
     for topic in connection.execute(select(log_topics.c.topic)).scalars().all():
-        done = min(committed(connection, group, topic) for group in groups(topic))
+        done = min(_committed(connection, group, topic) for group in groups(topic))
         old = delete(log_records).where(
             log_records.c.topic == topic, log_records.c.offset <= done, log_records.c.at < before
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import islice
@@ -35,7 +35,18 @@ from streams.outputs import (
     RoomSeen,
     SubjectSeen,
 )
-from streams.room import BEFORE, CONTEXT_REACH, MAX_LINE, OPEN_FLAGS, RECENT_LINES, Line, OpenFlag, Repeats, RoomState
+from streams.room import (
+    BEFORE,
+    CONTEXT_REACH,
+    CORRECTION_UTTERANCES,
+    MAX_LINE,
+    OPEN_FLAGS,
+    RECENT_LINES,
+    Line,
+    OpenFlag,
+    Repeats,
+    RoomState,
+)
 
 if TYPE_CHECKING:
     from classifiers.listings import ListingText
@@ -61,6 +72,7 @@ class Tools:
     contradicts: Callable[[str, Listing, date], Finding | None]
     price_claim: Callable[[str, Listing, History, date], Finding | None]
     triage: Callable[[Sequence[str]], list[dict[str, Any]]]
+    may_take_back: Callable[[Sequence[str]], list[bool]] = lambda texts: [True] * len(texts)
 
 
 class KnownListing(Struct, frozen=True):
@@ -86,6 +98,7 @@ class _Visit:
     results: list[CheckResult | None]
     fresh: list[Utterance] = field(default_factory=list)
     listings: list[KnownListing | None] = field(default_factory=list)
+    takes_nothing_back: frozenset[str] = frozenset()
 
 
 class Handlers:
@@ -120,6 +133,7 @@ class Handlers:
                 wanted.append((visit, index))
         for (visit, index), result in zip(wanted, self._detector.check(items) if items else [], strict=True):
             visit.results[index] = result
+        self._look_for_corrections(visits.values())
         outputs: list[Output] = []
         for key, visit in visits.items():
             self._fold(visit, outputs)
@@ -190,6 +204,15 @@ class Handlers:
             items.append((len(visit.fresh) - 1, item))
         return items
 
+    def _look_for_corrections(self, visits: Collection[_Visit]) -> None:
+        """Ask at once about all words that follow a flag: nearly none of them takes anything back, and that is soon seen."""
+        texts = list(dict.fromkeys(text for visit in visits for text in _after_flags(visit)))
+        if texts:
+            verdicts = zip(texts, self._tools.may_take_back(texts), strict=True)
+            nothing = frozenset(text for text, may in verdicts if not may)
+            for visit in visits:
+                visit.takes_nothing_back = nothing
+
     def _fold(self, visit: _Visit, outputs: list[Output]) -> None:
         room = visit.room
         for index, said in enumerate(visit.fresh):
@@ -198,7 +221,7 @@ class Handlers:
                 outputs.append(RoomSeen(said.platform, said.room, said.host, said.operator))
             line = Line.of(said)
             if room.open:
-                self._follow(room, line, outputs)
+                self._follow(visit, line, outputs)
             result = visit.results[index]
             if result is not None:
                 self._judge(visit, index, result, line, outputs)
@@ -222,9 +245,10 @@ class Handlers:
         room.open.append(OpenFlag(flag.id, flag.finding.code, said.start, said.speaker, matched))
         del room.open[:-OPEN_FLAGS]
 
-    def _follow(self, room: RoomState, line: Line, outputs: list[Output]) -> None:
+    def _follow(self, visit: _Visit, line: Line, outputs: list[Output]) -> None:
         """The words after a flag: sixty seconds of context, and within twelve utterances a correction."""
         still: list[OpenFlag] = []
+        room, hopeless = visit.room, line.text in visit.takes_nothing_back
         for flag in room.open:
             if line.start - flag.start > CONTEXT_REACH:
                 continue
@@ -236,7 +260,7 @@ class Handlers:
                 continue
             flag.left -= 1
             may = line.speaker in {TAKES_BACK, flag.speaker} and not flag.corrected
-            if may and self._tools.takes_back(line.text, flag.code, flag.matched):
+            if may and not hopeless and self._tools.takes_back(line.text, flag.code, flag.matched):
                 flag.corrected = True
                 outputs.append(FlagSelfCorrected(flag.flag, line.event, line.text, line.start))
         room.open = still
@@ -264,6 +288,7 @@ def standard_tools(detector: Checker, *, brands: Path | None = None) -> Tools:
         ),
         contradicts=lambda text, listing, day: listings.contradicts(text, as_text(listing), at=day),
         price_claim=lambda text, listing, history, day: listings.price_claim(text, as_text(listing), history, at=day),
+        may_take_back=correction.may_correct,
         triage=lambda texts: [msgspec.to_builtins(x) for x in triage.triage(texts)],
     )
 
@@ -279,6 +304,19 @@ LISTING_FIELDS: Final = (
     "licence",
     "seller",
 )
+
+
+def _after_flags(visit: _Visit) -> Iterator[str]:
+    """What is said within reach of a flag, as it is remembered; a flag that only a listing gives rise to is not foreseen."""
+    left = max((flag.left for flag in visit.room.open), default=0)
+    for said, result in zip(visit.fresh, visit.results, strict=False):
+        if said.speaker == "comment":
+            continue
+        if left > 0:
+            yield said.text[:MAX_LINE]
+            left -= 1
+        if result is not None and result.findings:
+            left = CORRECTION_UTTERANCES
 
 
 def _by_key(batch: Iterable[Utterance]) -> dict[str, list[Utterance]]:

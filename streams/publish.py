@@ -1,4 +1,4 @@
-"""Puts checked events on the embedded log, many to a record. It checks nothing again and waits for nobody."""
+"""Packs checked events into records, many to one, and puts them on the embedded log. It checks nothing again."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ def publish(connection: Connection, topic: str, events: Iterable[Event], *, at: 
 
     Returns the number of events. Raises ``UnknownTopic``.
     """
+    some = list(events)
+    log.append_many(connection, topic, records_of(some), at)
+    return len(some)
+
+
+def records_of(events: Iterable[Event]) -> list[tuple[str, bytes]]:
+    """Events as ``(key, value)`` records: arrays of one key's events, at most 200 and about a mebibyte each, in order."""
     by_key: dict[str, list[bytes]] = {}
-    total = 0
     for event in events:
         by_key.setdefault(key_of(event), []).append(encode(event))
-        total += 1
-    records = [(key, value) for key, encoded in by_key.items() for value in _records(encoded)]
-    log.append_many(connection, topic, records, at)
-    return total
+    return [(key, value) for key, encoded in by_key.items() for value in _records(encoded)]
 
 
 def _records(encoded: list[bytes]) -> Iterator[bytes]:

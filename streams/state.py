@@ -5,7 +5,7 @@ It is right only as long as one consumer commits at a time, which the consumer c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -75,7 +75,7 @@ class StateStore(MutableMapping[str, Value], Generic[Value]):
         values = {key: self._cache.get(key) for key in keys}
         return {key: None if value is None else self._encoder.encode(value) for key, value in values.items()}
 
-    def restore(self, snapshot: dict[str, bytes | None]) -> None:
+    def restore(self, snapshot: Mapping[str, bytes | None]) -> None:
         """Put back what ``snapshot`` gave."""
         for key, value in snapshot.items():
             self._cache[key] = None if value is None else self._decoder.decode(value)

@@ -14,11 +14,10 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
-    Text,
     UniqueConstraint,
 )
 
-from infra.database import UtcDateTime, metadata
+from infra.database import RowNumber, UtcDateTime, WholeText, metadata
 
 KEY_LENGTH: Final = 420
 
@@ -37,6 +36,7 @@ log_records = Table(
     Column("key", String(KEY_LENGTH), nullable=False),
     Column("value", LargeBinary, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("request_id", String(64)),
     Index("ix_log_records_at", "at"),
 )
 
@@ -59,13 +59,13 @@ handler_state = Table(
 dead_letters = Table(
     "dead_letters",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
     Column("topic", String(64), nullable=False),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("index", Integer, nullable=False),
     Column("key", String(KEY_LENGTH), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", WholeText, nullable=False),
     Column("errors", JSON, nullable=False),
     Column("raw", LargeBinary, nullable=False),
     Column("at", UtcDateTime, nullable=False),
@@ -78,7 +78,7 @@ engine_status = Table(
     metadata,
     Column("engine", String(64), primary_key=True),
     Column("state", String(16), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", WholeText, nullable=False),
     Column("bad_share", Float, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.settings import PREFIX, Settings
+
 ROOT = Path(__file__).parent.parent
 PAGES = ["README.md", "CONTRIBUTING.md", *(str(p.relative_to(ROOT)) for p in (ROOT / "docs").rglob("*.md"))]
 
@@ -26,6 +28,11 @@ def test_named_make_targets_and_commands_exist() -> None:
     known = {name for line in targets for name in line.split()}
     text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= known
+
+
+def test_every_setting_is_explained_and_every_explained_setting_exists() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").split("\n## ")[0]
+    assert set(re.findall(rf"`({PREFIX}[A-Z_]+)`", page)) == {PREFIX + name.upper() for name in Settings.model_fields}
 
 
 def test_the_example_of_the_readme_finds_a_medical_claim() -> None:

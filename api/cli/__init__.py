@@ -31,5 +31,36 @@ def main() -> None:
     try:
         app()
     except ChengxinError as error:
-        typer.secho(f"{error.title}：{error}", fg=typer.colors.RED, err=True)
-        sys.exit(EXIT_USAGE)
+        _say(f"{error.title}：{error}")
+    except Exception as error:
+        line = _database_trouble(error)
+        if line is None:
+            raise
+        _say(line)
+    else:
+        return
+    sys.exit(EXIT_USAGE)
+
+
+def _say(line: str) -> None:
+    typer.secho(line, fg=typer.colors.RED, err=True)
+
+
+def _database_trouble(error: Exception) -> str | None:
+    """One line for a database that went away in the middle of a command, or has no tables yet; None for any other error."""
+    if "sqlalchemy" not in sys.modules:  # a command without database does not load it for this
+        return None
+    from sqlalchemy.exc import DBAPIError
+
+    from infra import postgresql
+    from infra.database import is_passing, lacks_schema
+    from infra.settings import load_settings
+
+    if lacks_schema(error):
+        return "数据库还没有建表，或比本程序旧：请先运行一次 chengxin serve（启动时自动建表与升级）"
+    if not is_passing(error):
+        return None
+    url = load_settings().database
+    if isinstance(error, DBAPIError) and not url.startswith("sqlite"):
+        return f"数据库不可用：{postgresql.explain(url, error)}"
+    return f"数据库暂时不可用，请稍后重试：{' '.join(str(error).split())[:300]}"

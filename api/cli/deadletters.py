@@ -46,9 +46,9 @@ def list_letters(
     with _database() as database, database.read() as connection:
         letters = deadletters.list_(connection, topic=topic, replayed=None if everything else False, limit=limit)
         waiting = deadletters.waiting(connection)
-    table = Table("编号", "主题", "偏移", "序号", "时间", "原因", "已重放")
+    table = Table("编号", "主题", "分区", "偏移", "序号", "时间", "原因", "已重放")
     for letter in letters:
-        place = (str(letter.id), letter.topic, str(letter.offset), str(letter.index))
+        place = (str(letter.id), letter.topic, str(letter.partition), str(letter.offset), str(letter.index))
         at = f"{letter.at.astimezone(BEIJING):%m-%d %H:%M:%S}"
         # Plain text: the reason quotes what came in, which may look like markup.
         table.add_row(*place, at, Text(letter.reason[:SHOWN_REASON]), "是" if letter.replayed_at else "")
@@ -86,7 +86,7 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="重放全部待处理的死信")] = False,
     topic: Annotated[str | None, typer.Option(metavar="主题", help="与 --all 同用：只重放一个主题")] = None,
 ) -> None:
-    """把死信的原始内容重新送入队列；仍然有误的会成为新的死信。
+    """把死信的原始内容重新送入队列（内置日志或 Kafka）；仍然有误的会成为新的死信。键有误的自动改用正确的键。
 
     例：`chengxin deadletters replay 12 13`
 
@@ -108,6 +108,36 @@ def replay(
         else:
             count = _replay_all(database, topic, clock)
     typer.echo(f"已重放 {count} 条")
+    if count:
+        _carry_over()
+
+
+def _carry_over() -> None:
+    """With Kafka, the letters are on the database's log now; send them on, unless ``chengxin serve`` is at it already."""
+    from api.context import Services
+    from api.engine import make_relay
+    from infra import broker
+    from infra.clock import SystemClock
+    from infra.errors import Unavailable
+    from infra.settings import load_settings
+    from infra.telemetry import configure_logging
+
+    settings = load_settings()
+    if not broker.is_kafka(settings.broker_url):
+        return
+    configure_logging(settings.log_format)
+    services = Services(settings, SystemClock())
+    relay = make_relay(services)
+    try:
+        relay.run_until_idle()
+        waiting = relay.waiting()
+    except Unavailable as error:
+        typer.echo(f"{error}；已存入数据库，Kafka 恢复后由 chengxin serve 送出，不必再次重放", err=True)
+        return
+    finally:
+        relay.close()
+        services.close()
+    typer.echo("由正在运行的 chengxin serve 送往 Kafka" if waiting else "已送达 Kafka")
 
 
 def _replay_all(database: Database, topic: str | None, clock: Clock) -> int:

@@ -11,6 +11,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from infra.settings import Settings
     from streams.ingest import IngestReport, Reading
 
 REJECTED: Final = 1
@@ -65,8 +66,11 @@ def ingest(
     category: Annotated[
         str | None, typer.Option(metavar="类目", rich_help_panel=FILES, help="商品类目，如 food")
     ] = None,
+    wait: Annotated[
+        int, typer.Option(metavar="秒", min=0, help="Kafka 连不上时，每一批最多等待多久；期间自动重试")
+    ] = 300,
 ) -> None:
-    """把话语、商品、投诉举报的文件送入处理队列。
+    """把话语、商品、投诉举报的文件送入处理队列（内置日志，或 CHENGXIN_BROKER_URL 指定的 Kafka）。
 
     编码为 UTF-8（有无 BOM 均可）或 GB18030，自动判断。一行有误只拒收这一行，明细写明文件、行号、错在哪里和原文。
     重复导入同一文件不会产生重复线索。
@@ -77,27 +81,29 @@ def ingest(
 
     例：`chengxin ingest 1120.srt --platform yunjian --room r1 --session s1120 --host h1 --start 2026-11-20T20:00:00+08:00`
     """
-    from infra import migrate
+    from api.context import Services
+    from infra import broker, migrate
     from infra.clock import SystemClock
-    from infra.database import Database
     from infra.settings import load_settings
-    from streams.ingest import database_sink
     from streams.ingest import ingest as take_in
+    from streams.ingest import patient, publisher_sink
 
     settings, clock = load_settings(), SystemClock()
-    _only_embedded(settings.broker_url)
     now = clock.now()
     given: dict[str, Any] = {"platform": platform, "room": room, "session": session, "host": host}
     given |= {"operator": operator, "category": category, "start": _moment(start) if start is not None else None}
     defaults = _checked({name: value for name, value in given.items() if value is not None}, topic, now)
     reject_file = rejects or settings.data_dir / "rejects" / f"{now:%Y%m%d-%H%M%S-%f}.jsonl"
-    database = Database(settings.database)
-    migrate.upgrade(database)
+    services = Services(settings, clock)
+    migrate.upgrade(services.database)
+    if broker.is_kafka(settings.broker_url):
+        _use_kafka(settings)
     try:
         with _progress() as bar:
+            sink = publisher_sink(services.publisher, services.database, clock)
             report = take_in(
                 files,
-                sink=database_sink(database, clock),
+                sink=patient(sink, seconds=wait, say=bar.console.print),
                 reject_file=reject_file,
                 now=now,
                 topic=topic,
@@ -105,7 +111,7 @@ def ingest(
                 progress=_Shown(bar).show,
             )
     finally:
-        database.close()
+        services.close()
     _print(report)
     if report.rejected:
         raise typer.Exit(REJECTED)
@@ -145,11 +151,18 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _only_embedded(broker_url: str) -> None:
-    from infra.errors import ConfigurationError
+def _use_kafka(settings: Settings) -> None:
+    import secrets
 
-    if not broker_url.startswith("embedded://"):
-        raise ConfigurationError(f"CHENGXIN_BROKER_URL={broker_url}：当前版本只能导入内置日志，请设为 embedded://")
+    from structlog.contextvars import bind_contextvars
+
+    from infra.telemetry import configure_logging
+    from streams.kafka.cluster import require_topics
+    from streams.kafka.connection import Connection
+
+    configure_logging(settings.log_format)
+    require_topics(Connection.from_settings(settings))
+    bind_contextvars(request_id=f"ingest-{secrets.token_hex(4)}")  # goes with the records, to find in the worker's log
 
 
 def _progress() -> Progress:

@@ -6,7 +6,23 @@ from importlib import import_module
 
 import typer
 
-COMMANDS = ("check", "lexicon", "ingest", "serve", "demo", "score", "accounts", "reindex", "deadletters", "brands")
+COMMANDS = (
+    "check",
+    "lexicon",
+    "ingest",
+    "serve",
+    "worker",
+    "demo",
+    "score",
+    "accounts",
+    "reindex",
+    "deadletters",
+    "topics",
+    "brands",
+    "rotate_key",
+    "migrate",
+    "doctor",
+)
 
 
 def all_commands(app: typer.Typer) -> None:

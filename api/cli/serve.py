@@ -1,4 +1,4 @@
-"""``chengxin serve``: the web pages, the API and the embedded engine in one process."""
+"""``chengxin serve``: the web pages and the API, with the embedded engine or, on Kafka, the relay in the same process."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def serve(
 ) -> None:
     """启动网页、接口与内置处理引擎；空数据库会自动建好。
 
+    设了 CHENGXIN_BROKER_URL=kafka://… 时，事件写入 Kafka，由 `chengxin worker` 处理；处置决定与投诉由本进程送往 Kafka。
+
     词库或模型文件变了会自动换用，不必重启；新文件有错就继续用旧的，并在日志、/readyz 与 /metrics 说明。发 SIGHUP 立即重新读取。
 
     例：`chengxin serve --port 8000`
@@ -29,20 +31,29 @@ def serve(
 
     from api.app import create_app
     from api.context import Services
-    from api.engine import make_runner
+    from api.engine import make_work
     from infra import migrate
     from infra.clock import SystemClock
     from infra.settings import load_settings
+    from streams.indexing import bring_up
 
     settings = load_settings()
     services = Services(settings, SystemClock())
     # Everything that a setting can break is opened here, so that it ends in one line instead of the server's traceback.
     migrate.upgrade(services.database)
-    make_runner(services)
+    bring_up(services.database, services.search)
+    make_work(services)
     app = create_app(settings, services=services)
     if hasattr(signal, "SIGHUP"):  # not on Windows
         signal.signal(signal.SIGHUP, services.watcher.wake)
     typer.echo(f"诚信直播：http://{host}:{port}  （按 Ctrl+C 停止）", err=True)
     uvicorn.run(
-        app, host=host, port=port, forwarded_allow_ips=proxy, access_log=False, log_level="warning", server_header=False
+        app,
+        host=host,
+        port=port,
+        forwarded_allow_ips=proxy,
+        access_log=False,
+        log_config=None,  # its warnings then go the way of all logs, and lose what must not be in them
+        log_level="warning",
+        server_header=False,
     )

@@ -5,22 +5,24 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
+import structlog
 from fastapi import APIRouter, Depends, Request
 from sqlalchemy import Connection
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api.auth.accounts import Actor
+from api.bodies import announced, bodies
 from api.context import services, writing
 from api.guard import require
-from api.idempotency import once
+from api.idempotency import once, remembered
 from infra import audit
 from infra.errors import FieldError, InvalidInput
 from infra.telemetry import EVENTS_ACCEPTED, EVENTS_REJECTED
 from streams import events as wire
-from streams.publish import publish
 
 router = APIRouter(tags=["事件"])
+log = structlog.get_logger()
 OUTSIDE_TOPICS = ("transcripts", "listings", "complaints")
 
 
@@ -28,32 +30,53 @@ OUTSIDE_TOPICS = ("transcripts", "listings", "complaints")
 async def accept(topic: str, request: Request, actor: Annotated[Actor, Depends(require("gateway"))]) -> Response:
     """Take in events; the good ones are stored before the answer is given, each bad one is named with its errors.
 
-    Decisions are made here by officers and never accepted from outside.
+    Decisions are made here by officers and never accepted from outside. 429 and 503 say with `Retry-After` when to send
+    the same events again; nothing of an answered 202 is ever lost.
     """
     if topic not in OUTSIDE_TOPICS:
         raise wire.UnknownTopic(topic)
-    body = await request.body()
-    return await run_in_threadpool(_accept, request, actor, topic, body)
+    services(request).publisher.admit()
+    with bodies(request).room(announced(request)):
+        body = await request.body()
+        return await run_in_threadpool(_accept, request, actor, topic, body)
 
 
 def _accept(request: Request, actor: Actor, topic: str, body: bytes) -> Response:
+    if (answer := remembered(request, actor=actor.id, body=body)) is not None:
+        return answer
     decoded = wire.decode_record(topic, _as_array(body))
-    clock = services(request).clock
+    clock, publisher = services(request).clock, services(request).publisher
+    good = [event for _, event in decoded.events]
+    rejected = [{"index": bad.index, "errors": [e.as_dict() for e in bad.errors]} for bad in decoded.bad]
+    publisher.deliver(topic, good)
 
     def act(connection: Connection) -> dict[str, Any]:
-        good = [event for _, event in decoded.events]
-        publish(connection, topic, good, at=clock.now())
-        rejected = [{"index": bad.index, "errors": [e.as_dict() for e in bad.errors]} for bad in decoded.bad]
+        publisher.record(connection, topic, good, at=clock.now())
         detail = {"topic": topic, "accepted": len(good), "rejected": len(rejected)}
         audit.record(
             connection, actor=actor.id, action="events.accept", target=f"topic:{topic}", detail=detail, at=clock.now()
         )
-        EVENTS_ACCEPTED.labels(topic).inc(len(good))
-        EVENTS_REJECTED.labels(topic).inc(len(rejected))
         return {"accepted": len(good), "rejected": rejected}
 
     with writing(request) as connection:
-        return once(request, connection, actor=actor.id, body=body, act=lambda: act(connection), status=202)
+        response = once(request, connection, actor=actor.id, body=body, act=lambda: act(connection), status=202)
+    EVENTS_ACCEPTED.labels(topic).inc(len(good))
+    EVENTS_REJECTED.labels(topic).inc(len(rejected))
+    _tell(topic, actor, decoded)
+    return response
+
+
+def _tell(topic: str, actor: Actor, decoded: wire.Decoded) -> None:
+    ids = [event.id for _, event in decoded.events]
+    log.info(
+        "events accepted",
+        topic=topic,
+        actor=actor.id,
+        accepted=len(ids),
+        rejected=len(decoded.bad),
+        first_event=ids[0] if ids else None,
+        last_event=ids[-1] if ids else None,
+    )
 
 
 def _as_array(body: bytes) -> bytes:

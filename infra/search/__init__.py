@@ -5,12 +5,13 @@ The index is derived and can be rebuilt at any time; nothing is decided by what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
-from infra.errors import ConfigurationError
+from infra.errors import Unavailable
+from infra.search.language import Language
 from infra.settings import Settings
 
 Kind = Literal["transcript", "flag", "subject", "listing"]
@@ -18,6 +19,23 @@ KINDS: tuple[Kind, ...] = ("transcript", "flag", "subject", "listing")
 FACETS = ("platform", "subject", "code", "severity", "status", "category", "level")
 MAX_REACH = 10_000
 """How deep a list of hits can be paged."""
+PUSHED = 200
+"""How many new documents may push a hit down between two pages before the next one repeats some."""
+RETRY_AFTER = 10
+"""Seconds after which somebody whose search was refused may well try again."""
+Interval = Literal["hour", "day"]
+
+
+class SearchUnavailable(Unavailable):
+    """The search server cannot be asked just now. Nothing is lost: what it lacks waits in the database and catches up."""
+
+    title = "检索暂不可用"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"检索暂不可用（{reason}）。事件处理与处置照常进行，恢复后自动补齐，请稍后再试", retry_after=RETRY_AFTER
+        )
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +66,7 @@ class Query:
     limit: int = 20
     cursor: str | None = None
     facets: Sequence[str] = ()
+    histogram: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +91,45 @@ class Hit:
     score: float
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """How many documents fall into the hour or day (Beijing time) that begins at ``at``."""
+
+    at: datetime
+    count: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some hits, how many there are in all, and how they divide over the facets asked for."""
+    """Some hits, how many there are in all, and how they divide over the facets and over time where asked for."""
 
     hits: tuple[Hit, ...]
     total: int
     facets: Mapping[str, Mapping[str, int]]
     next: str | None
+    histogram: tuple[Bucket, ...] = ()
 
 
 class SearchIndex(Protocol):
-    """What every adapter does. Changes are visible after ``commit``."""
+    """What every adapter does. Changes are visible after ``commit``.
+
+    A deletion has a version like a document: what is older never comes back, what is at least as new does. Every call may
+    raise ``SearchUnavailable``; what was not committed must be given again.
+    """
+
+    remote: bool
+    """Whether calls go to a server, which may be slow."""
+
+    def prepare(self) -> bool:
+        """Check the server and make what is missing; called at start. True: the index is new or empty.
+
+        Raises:
+            ConfigurationError: the setting, what was found and what to do.
+        """
 
     def upsert(self, documents: Iterable[Document]) -> None: ...
 
-    def delete(self, kind: Kind, ids: Iterable[str]) -> None: ...
+    def delete(self, kind: Kind, ids: Iterable[str], *, version: int) -> None: ...
 
     def commit(self) -> None: ...
 
@@ -100,19 +142,38 @@ class SearchIndex(Protocol):
     def close(self) -> None: ...
 
 
-def open_search(settings: Settings, *, fold: Callable[[str], str] | None = None) -> SearchIndex:
-    """The adapter that ``CHENGXIN_SEARCH_URL`` names.
+@runtime_checkable
+class Rebuilds(Protocol):
+    """An adapter that can build a kind's index anew beside the one in use."""
 
-    ``fold`` maps a text to one of the same length in which spellings that mean the same are alike (for example traditional
-    characters to simplified ones); texts and queries both go through it.
+    def build(self, kind: Kind, *, fresh: bool = False) -> Build: ...
 
-    Raises:
-        ConfigurationError: the adapter is not part of this version.
-    """
-    if not settings.search_url.startswith("embedded://"):
-        raise ConfigurationError(
-            f"CHENGXIN_SEARCH_URL={settings.search_url}：当前版本只提供内置搜索，请设为 embedded://"
-        )
-    from infra.search.embedded import EmbeddedSearch  # noqa: PLC0415  the library loads only when it is used
 
-    return EmbeddedSearch(settings.search_dir, fold=fold)
+class Build(Protocol):
+    """An index being built. It takes the live changes too; ``finish`` puts it in the place of the old one at once."""
+
+    @property
+    def position(self) -> str:
+        """Where the source was at the last checkpoint; empty at the beginning."""
+
+    @property
+    def documents(self) -> int:
+        """How many documents had been given at the last checkpoint."""
+
+    def upsert(self, documents: Iterable[Document]) -> None: ...
+
+    def checkpoint(self, position: str, documents: int) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+def open_search(settings: Settings, *, language: Language | None = None) -> SearchIndex:
+    """The adapter that ``CHENGXIN_SEARCH_URL`` names; nothing is connected to before it is used."""
+    spoken = language or Language()
+    if settings.search_url.startswith("embedded://"):
+        from infra.search.embedded import EmbeddedSearch  # noqa: PLC0415  the library loads only when it is used
+
+        return EmbeddedSearch(settings.search_dir, language=spoken)
+    from infra.search.elastic.adapter import ElasticSearch  # noqa: PLC0415
+
+    return ElasticSearch(settings, language=spoken)

@@ -11,6 +11,7 @@ from api.auth.accounts import verify_key, verify_password
 from api.cli import app, register
 from infra.database import Database
 from infra.settings import load_settings
+from tests.services import database_for
 
 register.all_commands(app)
 
@@ -18,6 +19,7 @@ register.all_commands(app)
 @pytest.fixture(autouse=True)
 def _own_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CHENGXIN_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("CHENGXIN_DATABASE_URL", database_for(tmp_path))
 
 
 def run(*arguments: str) -> Result:

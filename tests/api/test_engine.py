@@ -16,8 +16,8 @@ from infra.errors import ConfigurationError
 from infra.settings import Settings
 
 
-def test_a_broker_that_this_version_does_not_know_stops_the_start(services: Services, settings: Settings) -> None:
-    elsewhere = settings.model_copy(update={"broker_url": "kafka://127.0.0.1:9092"})
+def test_a_broker_that_cannot_be_reached_stops_the_start(services: Services, settings: Settings) -> None:
+    elsewhere = settings.model_copy(update={"broker_url": "kafka://127.0.0.1:1"})
     with pytest.raises(ConfigurationError, match="CHENGXIN_BROKER_URL"):
         Engine(replace(services, settings=elsewhere))
 
@@ -25,7 +25,7 @@ def test_a_broker_that_this_version_does_not_know_stops_the_start(services: Serv
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("CHENGXIN_BROKER_URL", "kafka://127.0.0.1:9092"),
+        ("CHENGXIN_BROKER_URL", "kafka://127.0.0.1:1"),
         ("CHENGXIN_SEARCH_URL", "http://127.0.0.1:9200"),
         ("CHENGXIN_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1/nothing"),
     ],

@@ -173,6 +173,16 @@ def test_too_many_lookups_are_slowed_down(public) -> None:
     assert statuses[-1] == 429
 
 
+def test_a_search_counts_by_hours_of_beijing_when_asked(gateway, officer, run) -> None:
+    flag_one(gateway, officer, run)
+    asked = {"q": "糖尿病", "in": "transcript", "histogram": "hour"}
+    found = officer.get("/api/v1/search", params=asked).json()
+    assert [bucket["count"] for bucket in found["histogram"]] == [found["total"]]
+    assert found["histogram"][0]["at"].endswith(":00:00+08:00")
+    assert "histogram" not in officer.get("/api/v1/search", params={"q": "糖尿病"}).json()
+    assert officer.get("/api/v1/search", params={"histogram": "year"}).status_code == 422
+
+
 def test_the_public_search_shows_neither_flags_nor_transcripts(gateway, officer, public, run) -> None:
     flag_one(gateway, officer, run)
     kinds = {hit["kind"] for hit in officer.get("/api/v1/search", params={"q": "糖尿病"}).json()["items"]}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from classifiers.correction import Claim, is_correction, is_denial_before
+from classifiers.cache import bundled_reader
+from classifiers.correction import Claim, is_correction, is_denial_before, may_correct
+from classifiers.finding import Item
 
 CURE = Claim("MEDICAL", ("根治糖尿病",))
 EVERY_DAY = Claim("MEDICAL", ("天天吃", "通开"))
@@ -41,3 +43,24 @@ def test_other_words_take_nothing_back(text: str, claim: Claim) -> None:
 def test_a_denial_just_before_counts_too() -> None:
     assert is_denial_before(["先说好，它不是药，不能治病"], CURE)
     assert not is_denial_before(["别心疼", "大家好"], CURE)
+
+
+def test_texts_heard_together_are_heard_as_each_by_itself() -> None:
+    reader = bundled_reader()
+    texts = [
+        "刚才口误了，这个木耳不能治病",
+        "不是说它能治三高，大家别误会！真的吗？",
+        "",
+        "全网最低价，国家级产品",
+        "口·误，更 正一下",
+        "今天新米开仓\n第二行",
+        "🈲不治病",
+    ]
+    for text, heard in zip(texts, reader.hear_all(texts), strict=True):
+        alone = reader.read([Item(text=text)])
+        asserted = {reader.frames.frames[one.frame].code for one in alone.fired if one.blocked is None}
+        assert (heard.text, dict(heard.hits), heard.asserted) == (alone.batch.text, alone.hits_by_name(0), asserted)
+
+
+def test_only_texts_that_deny_or_correct_something_may_take_a_claim_back() -> None:
+    assert may_correct(["刚才口误了", "这个不能治病", "今天新米开仓", "大家晚上好"]) == [True, True, False, False]

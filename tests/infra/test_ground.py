@@ -84,8 +84,3 @@ def test_a_logged_error_never_shows_local_variables(log_format: str, capsys: pyt
     assert "KeyError" in logged
     assert phone not in logged
     structlog.reset_defaults()
-
-
-def test_a_database_whose_driver_is_missing_is_said_in_one_line() -> None:
-    with pytest.raises(ConfigurationError, match="CHENGXIN_DATABASE_URL"):
-        Database("postgresql+psycopg://nobody@127.0.0.1/nothing")

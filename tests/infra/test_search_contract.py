@@ -9,20 +9,49 @@ from pathlib import Path
 import pytest
 
 from infra.errors import ConfigurationError, InvalidInput
-from infra.search import Document, Hit, Query, SearchIndex, open_search
+from infra.search import Document, Hit, Query, SearchIndex
 from infra.search.embedded import EmbeddedSearch
+from infra.search.language import Language
 from infra.settings import Settings
+from tests.infra.elastic import ELASTIC, opened_elastic
 
-ADAPTERS: dict[str, Callable[[Path], SearchIndex]] = {"embedded": EmbeddedSearch}
 DAY = datetime(2026, 11, 20, 1, 0, tzinfo=UTC)
 OFFICER = {"public_only": False}
+READINGS = dict(zip("五伍常大米乔山", ["wu", "wu", "chang", "da", "mi", "qiao", "shan"], strict=True))
+LANGUAGE = Language(readings=READINGS, synonyms=lambda word: {"根治": ["治愈", "断根"]}.get(word, ()))
 
 
-@pytest.fixture(params=ADAPTERS)
-def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SearchIndex]:
-    index = ADAPTERS[request.param](tmp_path / "search")
-    yield index
-    index.close()
+@pytest.fixture(params=["embedded", ELASTIC])
+def open_index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[Language], SearchIndex]]:
+    """Opens an empty index; closed and removed after the test."""
+    if request.param == "embedded":
+        opened: list[SearchIndex] = []
+
+        def embedded(language: Language) -> SearchIndex:
+            opened.append(EmbeddedSearch(tmp_path / "search", language=language))
+            return opened[-1]
+
+        yield embedded
+        for index in opened:
+            index.close()
+    else:
+        settings = Settings(
+            search_url=request.getfixturevalue("elasticsearch_url"),
+            search_prefix=request.getfixturevalue("unique_name"),
+        )
+        with opened_elastic(settings) as elastic:
+            yield elastic
+
+
+@pytest.fixture
+def index(open_index: Callable[[Language], SearchIndex]) -> SearchIndex:
+    return open_index(Language())
+
+
+@pytest.fixture
+def speaking(open_index: Callable[[Language], SearchIndex]) -> SearchIndex:
+    """An index that knows readings and synonyms."""
+    return open_index(LANGUAGE)
 
 
 def transcript(number: int, text: str, **changes: object) -> Document:
@@ -96,9 +125,28 @@ def test_the_same_document_twice_is_one_hit(index: SearchIndex) -> None:
     assert index.search(Query(text="大米", **OFFICER)).total == 1
 
 
+def test_a_deleted_document_comes_back_only_when_it_is_at_least_as_new_as_the_deletion(index: SearchIndex) -> None:
+    fill(index, transcript(1, "大米", version=3), transcript(2, "大米"))
+    index.delete("transcript", ["u1", "u2", "never seen"], version=5)
+    index.commit()
+    fill(index, transcript(1, "大米", version=4), transcript(2, "大米"), transcript(3, "大米"))
+    assert ids(index, "大米") == ["u3"]
+    assert ids(index) == ["u3"]
+    assert index.search(Query(**OFFICER)).total == 1
+    fill(index, transcript(1, "大米", version=5))
+    assert sorted(ids(index, "大米")) == ["u1", "u3"]
+
+
+def test_a_deletion_older_than_the_document_does_nothing(index: SearchIndex) -> None:
+    fill(index, transcript(1, "大米", version=3))
+    index.delete("transcript", ["u1"], version=2)
+    index.commit()
+    assert ids(index, "大米") == ["u1"]
+
+
 def test_deleted_and_cleared_documents_are_gone(index: SearchIndex) -> None:
     fill(index, transcript(1, "大米"), transcript(2, "大米"))
-    index.delete("transcript", ["u1"])
+    index.delete("transcript", ["u1"], version=1)
     index.commit()
     assert ids(index, "大米") == ["u2"]
     index.clear()
@@ -147,6 +195,55 @@ def test_a_made_up_cursor_is_refused(index: SearchIndex) -> None:
             ids(index, cursor=cursor)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("根治", ["exact", "other"]),  # another word for it
+        ('"根治"', ["exact"]),  # exactly these characters
+        ("五常大", ["name", "sound"]),  # three characters that sound the same
+        ("五常", ["name"]),  # two would be far too many
+        ("wuchangdami", ["name", "sound"]),
+        ("qds", ["initials"]),
+        ("ds", []),
+        ("乔山", []),
+    ],
+)
+def test_other_words_sounds_and_initials_are_found_too(speaking: SearchIndex, text: str, found: list[str]) -> None:
+    fill(
+        speaking,
+        transcript(1, "这个能根治", id="exact"),
+        transcript(2, "喝三天就断根", id="other"),
+        transcript(3, "正宗五常大米", id="name"),
+        transcript(4, "正宗伍常大米", id="sound"),
+        transcript(5, "主播", title="乔大山", kind="subject", id="initials"),
+    )
+    assert sorted(ids(speaking, text)) == found
+    if len(found) == 2 and not text.isascii():
+        assert ids(speaking, text)[0] == found[0]  # as it was written comes first
+
+
+def test_what_was_found_by_sound_or_synonym_is_marked(speaking: SearchIndex) -> None:
+    fill(speaking, transcript(1, "正宗伍常大米，喝了断根"))
+    for text, expected in (("五常大米", ["伍常大米"]), ("wuchangdami", ["伍常大米"]), ("根治", ["断根"])):
+        (hit,) = speaking.search(Query(text=text, **OFFICER)).hits
+        assert marked(hit)[-len(expected) :] == expected
+
+
+def test_a_histogram_counts_by_beijing_days_and_hours(index: SearchIndex) -> None:
+    late = datetime(2026, 11, 20, 15, 59, tzinfo=UTC)  # one minute to midnight in Beijing
+    minutes = (0, 1, 2, 61)
+    fill(index, *(transcript(n, "大米", at=late + timedelta(minutes=m)) for n, m in enumerate(minutes)))
+    fill(index, transcript(9, "大米", at=None))
+    days = index.search(Query(text="大米", histogram="day", **OFFICER)).histogram
+    assert [(bucket.at.isoformat(), bucket.count) for bucket in days] == [
+        ("2026-11-20T00:00:00+08:00", 1),
+        ("2026-11-21T00:00:00+08:00", 3),
+    ]
+    hours = index.search(Query(histogram="hour", **OFFICER)).histogram
+    assert [(bucket.at.hour, bucket.count) for bucket in hours] == [(23, 1), (0, 2), (1, 1)]
+    assert index.search(Query(text="大米", **OFFICER)).histogram == ()
+
+
 def test_what_was_committed_is_there_after_opening_again(tmp_path: Path) -> None:
     first = EmbeddedSearch(tmp_path)
     fill(first, transcript(1, "大米"))
@@ -162,8 +259,3 @@ def test_a_second_writer_is_told_who_is_in_the_way(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="另一个进程"):
         second.upsert([transcript(2, "大米")])
     first.close()
-
-
-def test_the_elasticsearch_address_is_refused_in_this_version(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="embedded://"):
-        open_search(Settings(data_dir=tmp_path, search_url="http://127.0.0.1:9200"))

@@ -12,20 +12,22 @@ from infra.settings import Settings
 from infra.telemetry import configure_logging
 from streams.embedded import EmbeddedRunner
 from tests.conftest import NOON
+from tests.services import database_for
 from tests.streams.fakes import fake_handlers
 
 BATCH = 25
 
 
-def runner(data_dir: Path) -> EmbeddedRunner:
+def runner(data_dir: Path) -> tuple[EmbeddedRunner, Database]:
     """An engine with light classifiers, small batches and a clock that stands still."""
-    settings = Settings(data_dir=data_dir, batch_size=BATCH)
-    return EmbeddedRunner(Database(settings.database), fake_handlers(), None, FixedClock(NOON), settings)
+    settings = Settings(data_dir=data_dir, database_url=database_for(data_dir), batch_size=BATCH)
+    database = Database(settings.database)
+    return EmbeddedRunner(database, fake_handlers(), None, FixedClock(NOON), settings), database
 
 
 def main() -> None:
     configure_logging("json")
-    engine = runner(Path(sys.argv[1]))
+    engine, _ = runner(Path(sys.argv[1]))
     print("ready", flush=True)
     engine.run_until_idle(lambda _: print("step", flush=True))
     print("done", flush=True)

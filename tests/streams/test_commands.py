@@ -33,6 +33,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedW
     monkeypatch.setenv("CHENGXIN_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr("infra.migrate.upgrade", lambda _database: False)  # the tables are made from the metadata
     world = EmbeddedWorld(tmp_path / "data", dead_letter_limit=1.0)
+    monkeypatch.setenv("CHENGXIN_DATABASE_URL", world.settings.database_url)
     yield world
     world.close()
 

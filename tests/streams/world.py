@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sqlalchemy import Table, select
+from sqlalchemy import Column, Table, select
 
 import api.tables  # noqa: F401  declares every room's tables
 from infra.clock import FixedClock
@@ -20,15 +20,20 @@ from streams.embedded import EmbeddedRunner, Progress
 from streams.events import Event
 from streams.pipeline import Handlers
 from streams.publish import publish
+from streams.tables import handler_state
 from tests.conftest import NOON
+from tests.services import database_for
 from tests.streams.fakes import fake_handlers
 
 
 class EmbeddedWorld:
-    """The embedded engine on a fresh SQLite file, with light classifiers and a clock that stands still."""
+    """The embedded engine on a fresh database, with light classifiers and a clock that stands still."""
+
+    first_offset = 1
+    engine_tables: tuple[str, ...] = ("log_topics", "log_records", "log_offsets", "handler_state")
 
     def __init__(self, folder: Path, *, search: SearchIndex | None = None, **changes: Any) -> None:
-        self.settings = Settings(data_dir=folder, **changes)
+        self.settings = Settings(data_dir=folder, database_url=database_for(folder), **changes)
         self.database = Database(self.settings.database)
         self.search = search
         self.clock = FixedClock(NOON)
@@ -63,8 +68,23 @@ class EmbeddedWorld:
             return deadletters.list_(connection, limit=10_000)
 
     def content(self) -> dict[str, list[str]]:
-        """Every row of every table."""
-        return {table.name: sorted(map(repr, self.rows(table))) for table in metadata.sorted_tables}
+        """Every row of every table; from PostgreSQL without row numbers, which it never gives back once taken."""
+        with self.database.read() as connection:
+            return {
+                table.name: sorted(map(repr, connection.execute(select(*self._facts(table))).all()))
+                for table in metadata.sorted_tables
+            }
+
+    def _facts(self, table: Table) -> list[Column[Any]]:
+        return [c for c in table.columns if not (self.database.is_server and c.autoincrement is True)]
+
+    def effects(self) -> dict[str, list[str]]:
+        """Every row of every table but those in which an engine keeps count of what it has done."""
+        return {name: rows for name, rows in self.content().items() if name not in self.engine_tables}
+
+    def remembered_rooms(self) -> list[str]:
+        """The rooms the handlers remember something of."""
+        return [row.key for row in self.rows(handler_state) if row.scope == "room"]
 
     def close(self) -> None:
         self.database.close()

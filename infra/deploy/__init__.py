@@ -1,0 +1,1 @@
+"""How the project is deployed: image, compose file, Kubernetes manifests, dashboards, alerts, topics, sizing."""

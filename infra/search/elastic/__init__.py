@@ -1,0 +1,1 @@
+"""The search adapter on Elasticsearch: only features of the core distribution, no plugin."""
