@@ -24,7 +24,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from benchmarks import kafka_process
-from benchmarks.kafka_load import PARTITIONS, PER_RECORD, ROOMS, place, records, texts, utterance
+from benchmarks.day import ROOMS, texts, utterance
+from benchmarks.kafka_load import PARTITIONS, PER_RECORD, place, records
 from casework.tables import flags
 from infra.database import Database
 from infra.settings import Settings

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import resource
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from unittest.mock import patch
@@ -25,10 +23,11 @@ from unittest.mock import patch
 from sqlalchemy import Connection, func, select
 
 import api.tables  # noqa: F401  declares every room's tables
+from benchmarks.day import ROOMS, texts, utterance
 from casework.tables import flags
 from classifiers.detector import Detector
 from classifiers.finding import CheckResult, Item
-from infra.clock import BEIJING, SystemClock
+from infra.clock import SystemClock
 from infra.database import Database, metadata
 from infra.settings import Settings
 from streams import batches, consumer, effects, log
@@ -40,55 +39,26 @@ from streams.publish import publish
 from streams.publisher import LogPublisher
 from streams.room import RoomState
 
-SEED = 11
 QUICK = bool(os.environ.get("BENCH_QUICK"))
 EVENTS = 10_000 if QUICK else 100_000
 NAIVE_EVENTS = 300 if QUICK else 3_000
 INGESTED = 100_000 if QUICK else 1_000_000
-ROOMS = 40
-BREACHES = 0.015
 ROUNDS = 1 if QUICK else 3
-START = datetime(2026, 11, 20, 9, 0, tzinfo=BEIJING)
 TOPIC = "transcripts"
-CORPUS = Path("classifiers/corpus")
 Result = TypeVar("Result")
 
 
 def main() -> None:
     """Print one JSON line for the ingest, one per way from log to flags, and the ratio."""
-    texts = list(_texts())
-    print(json.dumps(_measure_ingest(texts), ensure_ascii=False))
+    said = texts(EVENTS)
+    print(json.dumps(_measure_ingest(said), ensure_ascii=False))
     detector = Detector.load()
-    batched = [_measure("batches (ours)", detector, texts, EVENTS, _run_engine) for _ in range(ROUNDS)]
+    batched = [_measure("batches (ours)", detector, said, EVENTS, _run_engine) for _ in range(ROUNDS)]
     ours = sorted(batched, key=lambda line: line["events_per_second"])[ROUNDS // 2]
-    naive = _measure("one by one (baseline)", detector, texts, NAIVE_EVENTS, _run_one_by_one)
+    naive = _measure("one by one (baseline)", detector, said, NAIVE_EVENTS, _run_one_by_one)
     ratio = round(ours["events_per_second"] / naive["events_per_second"], 1)
     for line in (ours, naive, {"ratio": ratio, "ours": f"median of {ROUNDS}"}):
         print(json.dumps(line, ensure_ascii=False))
-
-
-def _texts() -> Iterator[str]:
-    """What is said in a day: harmless sentences, and now and then a breach."""
-    rows = [json.loads(line) for path in sorted(CORPUS.glob("*.jsonl")) for line in path.open(encoding="utf-8")]
-    lawful = [row["text"] for row in rows if row["label"] == "ok"]
-    breaches = [row["text"] for row in rows if row["label"] != "ok"]
-    chance = random.Random(SEED)
-    for _ in range(EVENTS):
-        yield chance.choice(breaches if chance.random() < BREACHES else lawful)
-
-
-def _utterance(number: int, texts: Sequence[str]) -> Utterance:
-    room = number % ROOMS
-    return Utterance(
-        id=f"u-{number}",
-        platform="yunjian",
-        room=f"r{room}",
-        session=f"s{room}",
-        host=f"h{room}",
-        operator="o1",
-        start=START + timedelta(seconds=3 * (number // ROOMS)),
-        text=texts[number % len(texts)],
-    )
 
 
 # ---- log → flags
@@ -159,13 +129,13 @@ def _run_one_by_one(database: Database, handlers: Handlers, _settings: Settings,
         done = record.offset
 
 
-def _measure(way: str, detector: Detector, texts: Sequence[str], events: int, run: Run) -> dict[str, Any]:
+def _measure(way: str, detector: Detector, said: Sequence[str], events: int, run: Run) -> dict[str, Any]:
     """Put utterances on a fresh log, then time the run until nothing is left."""
     with tempfile.TemporaryDirectory() as folder:
         settings, watch = Settings(data_dir=Path(folder)), _Stopwatch()
         database = _TimedDatabase(settings.database, watch)
         metadata.create_all(database.engine)
-        _fill(database, [_utterance(n, texts) for n in range(events)], one_by_one=run is _run_one_by_one)
+        _fill(database, [utterance(n, said) for n in range(events)], one_by_one=run is _run_one_by_one)
         watch.seconds.clear()
         begun = time.perf_counter()
         run(database, Handlers(_TimedDetector(detector, watch)), settings, watch)
@@ -198,13 +168,13 @@ def _fill(database: Database, said: Sequence[Utterance], *, one_by_one: bool) ->
 # ---- file → log
 
 
-def _measure_ingest(texts: Sequence[str]) -> dict[str, Any]:
+def _measure_ingest(said: Sequence[str]) -> dict[str, Any]:
     """Write a file of utterances, and take it in within a process of its own, whose memory is then known."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "day.jsonl"
         with path.open("wb") as file:
             for number in range(INGESTED):
-                file.write(encode(_utterance(number, texts)) + b"\n")
+                file.write(encode(utterance(number, said)) + b"\n")
         # A shell in between: a process begun by this one would have this one's peak memory counted as its own.
         command = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-m", __name__, folder]
         answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout

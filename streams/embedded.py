@@ -25,11 +25,11 @@ from streams import indexing
 from streams import log as record_log
 from streams.consumer import GROUP, Consumer, Done, Work
 from streams.deadletters import DeadLetterLimitExceeded
-from streams.events import Listing, Utterance, key_of
+from streams.events import Utterance, key_of
 from streams.indexing import Indexer
 from streams.outgoing import outbox_to_log
 from streams.pipeline import Handlers, KnownListing
-from streams.room import RoomState
+from streams.room import RoomState, key_of_listing, listings_near
 from streams.side_indexing import SideIndexing
 from streams.state import StateStore
 from streams.tables import engine_status
@@ -263,7 +263,7 @@ def _works(handlers: Handlers) -> list[Work]:
     def load_rooms(connection: Connection, events: Sequence[Utterance]) -> None:
         rooms.prefetch(connection, [key_of(said) for said in events])
         on_show.forget()  # the listings' own consumer, here or in another process, may have changed them
-        on_show.prefetch(connection, _listing_keys(events, rooms))
+        on_show.prefetch(connection, listings_near(events, rooms))
 
     return [
         Work("decisions", handlers.decisions),
@@ -271,8 +271,8 @@ def _works(handlers: Handlers) -> list[Work]:
             "listings",
             lambda batch: handlers.listings(batch, listings),
             store=listings,
-            key_of=_listing_key,
-            load=lambda connection, events: listings.prefetch(connection, [_listing_key(e) for e in events]),
+            key_of=key_of_listing,
+            load=lambda connection, events: listings.prefetch(connection, [key_of_listing(e) for e in events]),
         ),
         Work("complaints", handlers.complaints),
         Work(
@@ -282,20 +282,6 @@ def _works(handlers: Handlers) -> list[Work]:
             load=load_rooms,
         ),
     ]
-
-
-def _listing_key(listing: Listing) -> str:
-    return f"{listing.platform}/{listing.id}"
-
-
-def _listing_keys(events: Sequence[Utterance], rooms: StateStore[RoomState]) -> list[str]:
-    """The listings named in a batch, and those still on show in its rooms."""
-    keys = {f"{said.platform}/{said.listing}": None for said in events if said.listing}
-    for room_key in {key_of(said): None for said in events}:
-        room = rooms.get(room_key)
-        if room is not None and room.listing:
-            keys[f"{room_key.partition('/')[0]}/{room.listing}"] = None
-    return list(keys)
 
 
 def _reason(error: Exception) -> str:

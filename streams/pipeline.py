@@ -46,6 +46,7 @@ from streams.room import (
     OpenFlag,
     Repeats,
     RoomState,
+    key_of_listing,
 )
 
 if TYPE_CHECKING:
@@ -328,7 +329,7 @@ def _by_key(batch: Iterable[Utterance]) -> dict[str, list[Utterance]]:
 
 def _learn(listing: Listing, state: MutableMapping[str, KnownListing]) -> KnownListing | None:
     """Take note of a listing. None: a newer form of it is known."""
-    key = f"{listing.platform}/{listing.id}"
+    key = key_of_listing(listing)
     before = state.get(key)
     prices = remember(before.prices if before else (), _beijing_day(listing.at), listing.price)
     if before is None:

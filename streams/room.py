@@ -6,14 +6,14 @@ cut into batches nor on clocks that jump.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct, field
 
 from casework.flags import ContextLine
-from streams.events import Speaker, Utterance
+from streams.events import Listing, Speaker, Utterance, key_of
 
 CONTEXT_REACH: Final = timedelta(seconds=60)
 RECENT_LINES: Final = 30
@@ -113,3 +113,18 @@ class Repeats:
     def _note(self, event: str, comment: bool) -> None:
         self._places[event] = (comment, self._counts[comment])
         self._counts[comment] += 1
+
+
+def key_of_listing(listing: Listing) -> str:
+    """The key a listing is remembered under: its id, whoever sells it."""
+    return f"{listing.platform}/{listing.id}"
+
+
+def listings_near(events: Sequence[Utterance], rooms: Mapping[str, RoomState]) -> list[str]:
+    """The keys of the listings named in a batch, and of those still on show in its rooms."""
+    keys = {f"{said.platform}/{said.listing}": None for said in events if said.listing}
+    for room_key in {key_of(said): None for said in events}:
+        room = rooms.get(room_key)
+        if room is not None and room.listing:
+            keys[f"{room_key.partition('/')[0]}/{room.listing}"] = None
+    return list(keys)

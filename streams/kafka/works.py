@@ -9,10 +9,10 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from streams.batches import Work
-from streams.events import Listing, Utterance, key_of
+from streams.events import Utterance
 from streams.kafka.memory import TableMemory
 from streams.pipeline import Handlers, KnownListing
-from streams.room import RoomState
+from streams.room import RoomState, key_of_listing, listings_near
 from streams.state import StateStore
 
 TABLES: Final = {"transcripts": "rooms", "listings": "listings"}
@@ -42,7 +42,7 @@ def assemble(handlers: Handlers, read: dict[str, Read]) -> list[Assembled]:
 
     def load_rooms(connection: Connection, events: Sequence[Utterance]) -> None:
         on_show.forget()  # the listings' work, here or on another worker, may have changed them
-        on_show.prefetch(connection, _listings_near(events, rooms))
+        on_show.prefetch(connection, listings_near(events, rooms))
 
     return [
         Assembled(Work("decisions", handlers.decisions)),
@@ -51,8 +51,8 @@ def assemble(handlers: Handlers, read: dict[str, Read]) -> list[Assembled]:
                 "listings",
                 lambda batch: handlers.listings(batch, listings),
                 store=listings,
-                key_of=listing_key,
-                load=lambda connection, events: listings.adopt(connection, map(listing_key, events)),
+                key_of=key_of_listing,
+                load=lambda connection, events: listings.adopt(connection, map(key_of_listing, events)),
             ),
             listings,
         ),
@@ -64,18 +64,3 @@ def assemble(handlers: Handlers, read: dict[str, Read]) -> list[Assembled]:
             rooms,
         ),
     ]
-
-
-def listing_key(listing: Listing) -> str:
-    """The key a listing is remembered under: its id, whoever sells it."""
-    return f"{listing.platform}/{listing.id}"
-
-
-def _listings_near(events: Sequence[Utterance], rooms: TableMemory[RoomState]) -> list[str]:
-    """The listings named in a batch, and those still on show in its rooms."""
-    keys = {f"{said.platform}/{said.listing}": None for said in events if said.listing}
-    for room_key in {key_of(said): None for said in events}:
-        room = rooms.get(room_key)
-        if room is not None and room.listing:
-            keys[f"{room_key.partition('/')[0]}/{room.listing}"] = None
-    return list(keys)
