@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, literal, or_, select, tuple_, update
 
 from casework.paging import decode_cursor, encode_cursor
-from casework.tables import decisions, flag_context, flags
+from casework.tables import decisions, flag_contexts, flags
 from classifiers.finding import Finding, Versions
 from infra.database import insert_ignore, insert_new
 from infra.errors import NotFound
@@ -48,9 +49,8 @@ class NewFlag:
         return flag_id(source=self.source, platform=self.platform, event_id=self.event_id, code=self.finding.code)
 
 
-@dataclass(frozen=True, slots=True)
-class ContextLine:
-    """One utterance near a flag."""
+class ContextLine(Struct, frozen=True, array_like=True):
+    """One utterance near a flag; its times are UTC, so that the same one is always written the same."""
 
     event_id: str
     start: datetime
@@ -125,8 +125,7 @@ class FlagPage:
 
 def flag_id(*, source: str, platform: str, event_id: str, code: str) -> str:
     """The same event and code always give the same id (100 bits), so that a replay raises no second flag."""
-    digest = hashlib.sha256("\0".join((source, platform, event_id, code)).encode()).digest()
-    return b32encode(digest[:15]).decode().lower()[:20]
+    return _short_digest("\0".join((source, platform, event_id, code)).encode())
 
 
 def raise_flag(connection: Connection, new: NewFlag, *, at: datetime) -> bool:
@@ -148,26 +147,26 @@ def _row(new: NewFlag, at: datetime) -> dict[str, Any]:
         "machine_status": new.finding.status,
         "status": "open",
         "confidence": new.finding.confidence,
-        "finding": msgspec.to_builtins(new.finding),
-        "others": msgspec.to_builtins(new.others),
-        "versions": msgspec.to_builtins(new.versions),
+        "finding": new.finding,
+        "others": new.others,
+        "versions": new.versions,
         "raised_at": at,
     }
 
 
-def add_context(connection: Connection, *, flag: str, lines: Sequence[ContextLine]) -> int:
-    """Add utterances around a flag; those already there are left alone. Returns how many were new."""
-    return add_contexts(connection, {flag: lines})
+def add_context(connection: Connection, *, flag: str, lines: Sequence[ContextLine]) -> None:
+    """Add utterances around a flag. The same once more changes nothing."""
+    add_contexts(connection, {flag: lines})
 
 
-def add_contexts(connection: Connection, context: Mapping[str, Sequence[ContextLine]]) -> int:
+def add_contexts(connection: Connection, context: Mapping[str, Sequence[ContextLine]]) -> None:
     """``add_context`` for many flags (flag → lines) at once."""
     rows = [
-        {"flag": flag, "event_id": x.event_id, "start": x.start, "end": x.end, "speaker": x.speaker, "text": x.text}
+        {"flag": flag, "digest": _short_digest(msgspec.json.encode(lines)), "lines": lines}
         for flag, lines in context.items()
-        for x in lines
+        if lines
     ]
-    return insert_ignore(connection, flag_context, rows)
+    insert_ignore(connection, flag_contexts, rows)
 
 
 def mark_self_corrected(connection: Connection, *, flag: str, by_event: str, text: str, at: datetime) -> None:
@@ -182,11 +181,7 @@ def get(connection: Connection, *, id: str) -> FlagView:
     row = connection.execute(select(flags).where(flags.c.id == id)).one_or_none()
     if row is None:
         raise NotFound("线索", id)
-    lines = connection.execute(
-        select(flag_context).where(flag_context.c.flag == id).order_by(flag_context.c.start, flag_context.c.event_id)
-    )
-    context = tuple(ContextLine(x.event_id, x.start, x.end, x.speaker, x.text) for x in lines)
-    return FlagView(_flag(row), context, standing_decision(connection, flag=id))
+    return FlagView(_flag(row), _context(connection, id), standing_decision(connection, flag=id))
 
 
 def standing_decision(
@@ -287,6 +282,18 @@ def _after(query: Select[Any], cursor: str) -> list[Select[Any]]:
         query.where(flags.c.severity == severity, place < _PLACE),
         query.where(flags.c.severity < severity),
     ]
+
+
+def _context(connection: Connection, flag: str) -> tuple[ContextLine, ...]:
+    """The lines around a flag as they were spoken; one that came twice, in different company, is shown once."""
+    pieces = connection.execute(select(flag_contexts.c.lines).where(flag_contexts.c.flag == flag)).scalars()
+    lines = {line.event_id: line for piece in pieces for line in msgspec.convert(piece, list[ContextLine])}
+    return tuple(sorted(lines.values(), key=lambda line: (line.start, line.event_id)))
+
+
+def _short_digest(content: bytes) -> str:
+    """100 bits in twenty letters and digits."""
+    return b32encode(hashlib.sha256(content).digest()[:15]).decode().lower()[:20]
 
 
 def _flag(row: Row[Any]) -> Flag:

@@ -77,15 +77,13 @@ flags = Table(
 Index("ix_flags_worklist", flags.c.status, flags.c.severity.desc(), flags.c.spoken_at, flags.c.id)
 Index("ix_flags_all", flags.c.severity.desc(), flags.c.spoken_at, flags.c.id)
 
-flag_context = Table(
-    "flag_context",
+# What was said around a flag, some lines to a row: as many as came together. Most of what is stored is this.
+flag_contexts = Table(
+    "flag_contexts",
     metadata,
     Column("flag", String(32), ForeignKey("flags.id"), primary_key=True),
-    Column("event_id", String(200), primary_key=True),
-    Column("start", UtcDateTime, nullable=False),
-    Column("end", UtcDateTime),
-    Column("speaker", String(16), nullable=False),
-    Column("text", WholeText, nullable=False),
+    Column("digest", String(32), primary_key=True),
+    Column("lines", JSON, nullable=False),
 )
 
 decisions = Table(

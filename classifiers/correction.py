@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def _hear(text: str, claim: Claim, reader: Reader) -> _Heard | None:
     about = reader.concepts_of(claim.code)
     claimed = about & _claimed(claim, reader)
     concepts = {name: spans for name, spans in heard.hits.items() if name in claimed}
-    spoken = [squeeze(words) for words in claim.matched]
+    spoken = [_squeezed(words) for words in claim.matched]
     words = _named(heard.text, spoken) + [
         (start, end)
         for spans in concepts.values()
@@ -107,10 +108,21 @@ def _hear(text: str, claim: Claim, reader: Reader) -> _Heard | None:
     return _Heard(heard.hits, words, concepts, _places(about, heard.hits), claim.code in heard.asserted)
 
 
+@lru_cache(maxsize=2048)
+def _squeezed(words: str) -> str:
+    """The words of a claim, which is held against one utterance after the other."""
+    return squeeze(words)
+
+
 def _claimed(claim: Claim, reader: Reader) -> frozenset[str]:
     """The concepts in the claimed words: only denying these denies the claim (“没有骗你们” says nothing about “顶级”)."""
-    words = "|".join(claim.matched)
+    words = words_of(claim.matched)
     return frozenset(reader.hear(words).hits) if words else frozenset()
+
+
+def words_of(matched: Iterable[str]) -> str:
+    """The words of a claim as one text, in which its concepts are looked for."""
+    return "|".join(matched)
 
 
 def _named(squeezed: str, spoken: Iterable[str]) -> Spans:

@@ -81,26 +81,26 @@ class Reader:
         known = {text: found for text in texts if (found := self._heard.get(text)) is not None}
         unknown = [text for text in dict.fromkeys(texts) if text not in known]
         if unknown:
-            fresh = dict(zip(unknown, self._separate(self.read([Item(text=text) for text in unknown])), strict=True))
+            fresh = dict(zip(unknown, self._separate(self.plain(unknown)), strict=True))
             if len(self._heard) + len(fresh) > REMEMBERED:
                 self._heard = {}
             self._heard.update(fresh)
             known |= fresh
         return [known[text] for text in texts]
 
-    def _separate(self, reading: Reading) -> list[Heard]:
+    def _separate(self, batch: Batch) -> list[Heard]:
+        named = NamedHits(self.matcher.find(batch), self.matcher.names)
         asserted: dict[int, set[str]] = {}
-        for one in reading.fired:
+        for one in self.frames.find(batch, named, [None] * len(batch.starts)):
             if one.blocked is None:
                 asserted.setdefault(one.row, set()).add(self.frames.frames[one.frame].code)
-        batch = reading.batch
         rows = zip(batch.starts.tolist(), batch.ends.tolist(), strict=True)
         return [
             Heard(
                 batch.text[begin:end],
                 {
                     name: [(first - begin, last - begin) for first, last in spans]
-                    for name, spans in reading.hits_by_name(row).items()
+                    for name, spans in named.of(row).items()
                 },
                 frozenset(asserted.get(row, ())),
             )

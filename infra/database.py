@@ -36,6 +36,7 @@ from sqlalchemy.types import DateTime, Text, TypeDecorator
 
 from infra import bulk
 from infra import postgresql as server
+from infra.encoding import json_text
 from infra.errors import Conflict
 
 Value = TypeVar("Value")
@@ -213,7 +214,7 @@ def insert_ignore(connection: Connection, table: Table, rows: Sequence[Mapping[s
         return 0
     if _in_arrays(connection, rows):
         statement = bulk.insert_arrays(table, list(rows[0])).on_conflict_do_nothing()
-        return connection.execute(statement, bulk.arrays(rows), execution_options=KEEP_COUNT).rowcount
+        return connection.execute(statement, bulk.arrays(table, rows), execution_options=KEEP_COUNT).rowcount
     statement = _insert(connection, table).on_conflict_do_nothing()
     return connection.execute(statement, list(rows), execution_options=KEEP_COUNT).rowcount
 
@@ -224,7 +225,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
         return []
     if connection.dialect.name == "postgresql":
         insert = bulk.insert_arrays(table, list(rows[0])).on_conflict_do_nothing().returning(key)
-        return list(connection.execute(insert, bulk.arrays(rows)).scalars())
+        return list(connection.execute(insert, bulk.arrays(table, rows)).scalars())
     statement = sqlite.insert(table).on_conflict_do_nothing().returning(key)
     return list(connection.execute(statement, list(rows)).scalars())
 
@@ -267,7 +268,7 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
         insert = bulk.insert_arrays(table, list(rows[0]))
     changed = {column.name: insert.excluded[column.name] for column in table.columns if not column.primary_key}
     statement = insert.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
-    connection.execute(statement, bulk.arrays(rows) if _in_arrays(connection, rows) else list(rows))
+    connection.execute(statement, bulk.arrays(table, rows) if _in_arrays(connection, rows) else list(rows))
 
 
 def _in_arrays(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -286,7 +287,8 @@ def _make_engine(url: str) -> Engine:
     path = url.removeprefix("sqlite:///")
     if path:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False})
+    connect = {"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False}
+    engine = create_engine(url, connect_args=connect, json_serializer=json_text)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

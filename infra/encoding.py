@@ -1,4 +1,4 @@
-"""JSON for answers and files: UTF-8, and still valid when a text holds what UTF-8 cannot (a lone surrogate)."""
+"""JSON for answers, files and columns: UTF-8, and still valid when a text holds what UTF-8 cannot (a lone surrogate)."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def json_bytes(value: Any) -> bytes:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
         return json.dumps(msgspec.to_builtins(value)).encode()
+
+
+def json_text(value: Any) -> str:
+    """``json_bytes`` as text, as the databases' JSON columns take it."""
+    return json_bytes(value).decode()

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from infra.encoding import json_text
 from infra.errors import ConfigurationError
 
 MINIMUM: Final = 14
@@ -54,7 +55,7 @@ def make_engine(url: str) -> Engine:
         own = {name: value for name, value in CONNECTION.items() if name not in given}
         if "options" not in given:
             own["options"] = options
-        engine = create_engine(url, connect_args=own, **POOL)
+        engine = create_engine(url, connect_args=own, json_serializer=json_text, **POOL)
     except (ArgumentError, ValueError, TypeError) as error:
         raise ConfigurationError(
             f"{SETTING}：地址无法识别（{error}），应形如 postgresql+psycopg://用户:密码@主机:5432/库名"
@@ -125,7 +126,12 @@ class _Words(StrDumperUnknown):
     """A string parameter. One with a NUL, which PostgreSQL takes nowhere, equals nothing stored; it is no server error."""
 
     def dump(self, obj: str) -> Any:
-        return super().dump(obj.replace("\0", ESCAPE + NUL) if "\0" in obj else obj)
+        return super().dump(storable(obj))
+
+
+def storable(text: str) -> str:
+    """The text without NUL, which the server takes nowhere."""
+    return text.replace("\0", ESCAPE + NUL) if "\0" in text else text
 
 
 def _prepare(connection: psycopg.Connection[Any], _record: Any) -> None:

@@ -87,6 +87,7 @@ class Batch:
     bad: list[tuple[int, NewDeadLetter]] = field(default_factory=list)
     parts: list[tuple[Record, int]] = field(default_factory=list)
     size: int = 0
+    _requests: dict[str, str] | None = None
 
     @property
     def records(self) -> int:
@@ -100,9 +101,8 @@ class Batch:
             key = record.key if record.keyed else None
             decoded = decode_record(self.topic, record.value, now=record.at, key=key)
         base = self.size
-        for index, event in decoded.events:
-            self.events.append(event)
-            self.places.append((record, index, base + index))
+        self.events += [event for _, event in decoded.events]
+        self.places += [(record, index, base + index) for index, _ in decoded.events]
         for bad in decoded.bad:
             self.bad.append((base + bad.index, _letter(record, bad.index, bad.raw, bad.errors)))
         self.parts.append((record, base))
@@ -113,9 +113,10 @@ class Batch:
 
         What follows ``#`` in the id names a version of the event.
         """
-        ids = (event_id, event_id.partition("#")[0])
-        pairs = zip(self.events, self.places, strict=True)
-        return next((place[0].request for event, place in pairs if event.id in ids), None)
+        if self._requests is None:
+            pairs = zip(self.events, self.places, strict=True)
+            self._requests = {event.id: place[0].request for event, place in pairs if place[0].request}
+        return self._requests.get(event_id) or self._requests.get(event_id.partition("#")[0])
 
 
 @contextmanager

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from casework.flags import NewFlag
+from casework.flags import ContextLine, NewFlag
 from casework.subjects import subject_id
 from classifiers.finding import CheckResult, Finding, Item
 from classifiers.price_claims import History, remember
@@ -42,11 +41,11 @@ from streams.room import (
     MAX_LINE,
     OPEN_FLAGS,
     RECENT_LINES,
-    Line,
     OpenFlag,
     Repeats,
     RoomState,
     key_of_listing,
+    line_of,
 )
 
 if TYPE_CHECKING:
@@ -196,9 +195,8 @@ class Handlers:
             visit.fresh.append(said)
             if said.speaker == "comment":
                 continue
+            before = _own_words_before(said.speaker, heard)
             # Only what is remembered between batches counts inside one too, or a cut between them would change findings.
-            own = (text for speaker, text in reversed(heard) if speaker == said.speaker)
-            before = tuple(islice(own, BEFORE))
             heard.append((said.speaker, said.text[:MAX_LINE]))
             category = said.category or (known.listing.category if known else None)
             item = Item(text=said.text, category=category, at=_beijing_day(said.start), before=before)
@@ -220,15 +218,15 @@ class Handlers:
             if said.host != room.host or said.operator != room.operator:
                 room.host, room.operator = said.host, said.operator
                 outputs.append(RoomSeen(said.platform, said.room, said.host, said.operator))
-            line = Line.of(said)
+            line = line_of(said)
             if room.open:
                 self._follow(visit, line, outputs)
             result = visit.results[index]
-            if result is not None:
+            if result is not None and (result.findings or visit.listings[index]):
                 self._judge(visit, index, result, line, outputs)
             room.add(line)
 
-    def _judge(self, visit: _Visit, index: int, result: CheckResult, line: Line, outputs: list[Output]) -> None:
+    def _judge(self, visit: _Visit, index: int, result: CheckResult, line: ContextLine, outputs: list[Output]) -> None:
         """Raise a flag when the detector found something, or when the words contradict the listing on show."""
         said, known, room = visit.fresh[index], visit.listings[index], visit.room
         found, day = list(result.findings), _beijing_day(said.start)
@@ -241,29 +239,30 @@ class Handlers:
         if not findings:
             return
         flag = _utterance_flag(said, known, result, findings)
-        outputs.append(FlagRaised(flag, (*room.around(said.start), line.as_context())))
+        outputs.append(FlagRaised(flag, (*room.around(said.start), line)))
         matched = tuple(said.text[start:end] for start, end in flag.finding.spans)
         room.open.append(OpenFlag(flag.id, flag.finding.code, said.start, said.speaker, matched))
         del room.open[:-OPEN_FLAGS]
 
-    def _follow(self, visit: _Visit, line: Line, outputs: list[Output]) -> None:
+    def _follow(self, visit: _Visit, line: ContextLine, outputs: list[Output]) -> None:
         """The words after a flag: sixty seconds of context, and within twelve utterances a correction."""
         still: list[OpenFlag] = []
         room, hopeless = visit.room, line.text in visit.takes_nothing_back
         for flag in room.open:
-            if line.start - flag.start > CONTEXT_REACH:
+            since = line.start - flag.start
+            if since > CONTEXT_REACH:
                 continue
             still.append(flag)
-            if flag.start - line.start > CONTEXT_REACH:
+            if since < -CONTEXT_REACH:
                 continue
-            outputs.append(ContextAdded(flag.flag, line.as_context()))
+            outputs.append(ContextAdded(flag.flag, line))
             if line.speaker == "comment" or flag.left == 0:
                 continue
             flag.left -= 1
             may = line.speaker in {TAKES_BACK, flag.speaker} and not flag.corrected
             if may and not hopeless and self._tools.takes_back(line.text, flag.code, flag.matched):
                 flag.corrected = True
-                outputs.append(FlagSelfCorrected(flag.flag, line.event, line.text, line.start))
+                outputs.append(FlagSelfCorrected(flag.flag, line.event_id, line.text, line.start))
         room.open = still
 
 
@@ -305,6 +304,17 @@ LISTING_FIELDS: Final = (
     "licence",
     "seller",
 )
+
+
+def _own_words_before(speaker: str, heard: deque[tuple[str, str]]) -> tuple[str, ...]:
+    """The last few of what this speaker said, the newest first."""
+    own: list[str] = []
+    for other, text in reversed(heard):
+        if other == speaker:
+            own.append(text)
+            if len(own) == BEFORE:
+                break
+    return tuple(own)
 
 
 def _after_flags(visit: _Visit) -> Iterator[str]:

@@ -7,7 +7,7 @@ cut into batches nor on clocks that jump.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from msgspec import Struct, field
@@ -25,21 +25,10 @@ BEFORE: Final = 2
 MAX_LINE: Final = 2000
 
 
-class Line(Struct, frozen=True, array_like=True):
-    """One utterance as it is remembered; a very long one is cut to ``MAX_LINE`` characters."""
-
-    event: str
-    start: datetime
-    end: datetime | None
-    speaker: Speaker
-    text: str
-
-    @classmethod
-    def of(cls, said: Utterance) -> Line:
-        return cls(said.id, said.start, said.end, said.speaker, said.text[:MAX_LINE])
-
-    def as_context(self) -> ContextLine:
-        return ContextLine(self.event, self.start, self.end, self.speaker, self.text)
+def line_of(said: Utterance) -> ContextLine:
+    """An utterance as it is remembered; a very long one is cut to ``MAX_LINE`` characters."""
+    end = said.end and said.end.astimezone(UTC)
+    return ContextLine(said.id, said.start.astimezone(UTC), end, said.speaker, said.text[:MAX_LINE])
 
 
 class OpenFlag(Struct, array_like=True):
@@ -59,8 +48,8 @@ class RoomState(Struct):
 
     host: str | None = None
     operator: str | None = None
-    spoken: list[Line] = field(default_factory=list)
-    comments: list[Line] = field(default_factory=list)
+    spoken: list[ContextLine] = field(default_factory=list)
+    comments: list[ContextLine] = field(default_factory=list)
     open: list[OpenFlag] = field(default_factory=list)
     listing: str | None = None
     listing_at: datetime | None = None
@@ -69,9 +58,9 @@ class RoomState(Struct):
         """The remembered utterances within sixty seconds of a moment, as they came."""
         near = [x for x in self.spoken[-RECENT_LINES:] if abs(x.start - moment) <= CONTEXT_REACH]
         near += [x for x in self.comments[-RECENT_COMMENTS:] if abs(x.start - moment) <= CONTEXT_REACH]
-        return (line.as_context() for line in sorted(near, key=lambda line: line.start))
+        return iter(sorted(near, key=lambda line: line.start))
 
-    def add(self, line: Line) -> None:
+    def add(self, line: ContextLine) -> None:
         """Remember one more utterance; call ``trim`` after a batch."""
         (self.comments if line.speaker == "comment" else self.spoken).append(line)
 
@@ -94,25 +83,24 @@ class Repeats:
     """Tells during one batch which utterances are among the remembered ones already."""
 
     def __init__(self, room: RoomState) -> None:
-        self._places: dict[str, tuple[bool, int]] = {}
-        self._counts = {False: 0, True: 0}
-        for line in (*room.spoken, *room.comments):
-            self._note(line.event, line.speaker == "comment")
+        self._spoken = {line.event_id: number for number, line in enumerate(room.spoken)}
+        self._comments = {line.event_id: number for number, line in enumerate(room.comments)}
+        self._count, self._comment_count = len(room.spoken), len(room.comments)
 
     def saw(self, said: Utterance) -> bool:
         """Whether the utterance came before; if not, it counts as seen from now on."""
-        place = self._places.get(said.id)
-        if place is not None:
-            comment, number = place
-            bound = RECENT_COMMENTS if comment else RECENT_LINES
-            if self._counts[comment] - number < bound:
-                return True
-        self._note(said.id, said.speaker == "comment")
+        event = said.id
+        if self._spoken.get(event, self._count - RECENT_LINES) > self._count - RECENT_LINES:
+            return True
+        if self._comments.get(event, self._comment_count - RECENT_COMMENTS) > self._comment_count - RECENT_COMMENTS:
+            return True
+        if said.speaker == "comment":
+            self._comments[event] = self._comment_count
+            self._comment_count += 1
+        else:
+            self._spoken[event] = self._count
+            self._count += 1
         return False
-
-    def _note(self, event: str, comment: bool) -> None:
-        self._places[event] = (comment, self._counts[comment])
-        self._counts[comment] += 1
 
 
 def key_of_listing(listing: Listing) -> str:

@@ -59,7 +59,9 @@ def enqueue_many(connection: Connection, documents: Iterable[tuple[Kind, str]]) 
         rows.sort(key=lambda row: (row["kind"], row["id"]))
         insert = bulk.insert_arrays(search_queue, ["kind", "id"])
         fresh = {"number": insert.excluded.number, "held_until": None}
-        connection.execute(insert.on_conflict_do_update(index_elements=["kind", "id"], set_=fresh), bulk.arrays(rows))
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=["kind", "id"], set_=fresh), bulk.arrays(search_queue, rows)
+        )
         return
     same = (search_queue.c.kind == bindparam("k")) & (search_queue.c.id == bindparam("i"))
     connection.execute(delete(search_queue).where(same), [{"k": row["kind"], "i": row["id"]} for row in rows])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import structlog
@@ -165,12 +166,13 @@ class Processor:
         return self._one_batch(_again(batch), batches.one_by_one)
 
     def _one_batch(self, batch: Batch, way: Way) -> Done:
+        keys: list[str] = []
         if self.memory is not None:
-            self._leave_out_what_is_known(batch, self.memory)
+            keys = self._leave_out_what_is_known(batch, self.memory)
         with self._ground.database.read() as connection:
             self._work.load(connection, batch.events)
         if self.memory is not None:
-            self.memory.begin(dict.fromkeys(map(self._work.key_of, batch.events)))
+            self.memory.begin(dict.fromkeys(keys))
         try:
             with batches.at_work(batch):
                 write = way(self._work, batch, self._ground.clock)
@@ -184,26 +186,32 @@ class Processor:
             self._stored[record.partition] = max(self._stored[record.partition], record.offset + 1)
         if self.memory is not None:
             self.memory.saved()
-            self.memory.mark(_last_record(self._work, batch))
+            self.memory.mark({key: place[0] for key, place in zip(keys, batch.places, strict=True)})
         batches.measure(self.topic, new, len(batch.bad), codes)
         BATCH_EVENTS.labels(self.topic).observe(batch.size)
         share = max(self.bad_share.values(), default=0.0)
         return Done(batch.records, new, len(batch.bad), len(codes), share)
 
-    def _leave_out_what_is_known(self, batch: Batch, memory: TableMemory[Any]) -> None:
-        """Events that are part of what is remembered already: they came again because an offset was not committed in time."""
-        kept = []
-        for event, place in zip(batch.events, batch.places, strict=True):
-            key, record = self._work.key_of(event), place[0]
-            known = memory.covers(key, record)
-            if known and not self.is_stored(record):
-                # The database was put back to an earlier day: the table remembers what has no effects any more.
-                memory.drop(key)
-                known = False
-            if not known:
-                kept.append((event, place))
-        if len(kept) < len(batch.events):
-            batch.events, batch.places = [event for event, _ in kept], [place for _, place in kept]
+    def _leave_out_what_is_known(self, batch: Batch, memory: TableMemory[Any]) -> list[str]:
+        """Events that are part of what is remembered already: they came again because an offset was not committed in time.
+
+        Gives the keys of the others, in order.
+        """
+        keys = list(map(self._work.key_of, batch.events))
+        unknown: list[bool] = []
+        before: tuple[str, Record] | None = None
+        for key, (record, _, _) in zip(keys, batch.places, strict=True):
+            if before is None or key != before[0] or record is not before[1]:
+                before, known = (key, record), memory.covers(key, record)
+                if known and not self.is_stored(record):
+                    # The database was put back to an earlier day: the table remembers what has no effects any more.
+                    memory.drop(key)
+                    known = False
+            unknown.append(not known)
+        if all(unknown):
+            return keys
+        batch.events, batch.places = list(compress(batch.events, unknown)), list(compress(batch.places, unknown))
+        return list(compress(keys, unknown))
 
     def _write(self, connection: Connection, batch: Batch, write: Write) -> tuple[list[str], int]:
         """The codes of new flags, and how many events had no effects stored before."""
@@ -264,10 +272,6 @@ def _new_by_partition(batch: Batch, before: dict[int, Place]) -> dict[int, tuple
         shift = shifts[letter.partition, letter.offset]
         bad.setdefault(letter.partition, []).append((place + shift, letter.errors[0].message))
     return {partition: (count, bad.get(partition, [])) for partition, count in counts.items()}
-
-
-def _last_record(work: Work, batch: Batch) -> dict[str, Record]:
-    return {work.key_of(event): place[0] for event, place in zip(batch.events, batch.places, strict=True)}
 
 
 def _sum(one: Done, other: Done) -> Done:

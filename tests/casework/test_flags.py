@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from casework import flags
 from casework.flags import ContextLine
+from casework.tables import flag_contexts
 from infra.clock import FixedClock
 from infra.database import Database
 from infra.errors import InvalidInput
@@ -67,9 +69,15 @@ def test_context_is_kept_once_and_in_order(database: Database, clock: FixedClock
     lines = [ContextLine(f"u-{n}", SPOKEN_AT + timedelta(seconds=n), None, "host", f"第{n}句") for n in (2, 1)]
     with database.write() as connection:
         flags.raise_flag(connection, new, at=clock.now())
-        assert flags.add_context(connection, flag=new.id, lines=lines) == 2
-        assert flags.add_context(connection, flag=new.id, lines=lines) == 0
-        assert [line.text for line in flags.get(connection, id=new.id).context] == ["第1句", "第2句"]
+        for some in (lines, lines, lines[:1]):
+            flags.add_context(connection, flag=new.id, lines=some)
+        context = flags.get(connection, id=new.id).context
+        assert len(connection.execute(select(flag_contexts)).all()) == 2, (
+            "what came twice in the same company is kept once"
+        )
+    assert [line.text for line in context] == ["第1句", "第2句"]
+    assert context[0].start == SPOKEN_AT + timedelta(seconds=1)
+    assert (context[0].start.utcoffset(), context[0].end) == (timedelta(0), None)
 
 
 def test_a_correction_on_air_is_noted_and_leaves_the_decision_to_the_officer(

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from casework import complaints, flags, subjects
 from casework.paging import encode_cursor
 from casework.tables import complaints as complaint_rows
-from casework.tables import decisions, flag_context, subject_links
+from casework.tables import decisions, flag_contexts, subject_links
 from casework.tables import flags as flag_rows
 from casework.tables import subjects as subject_rows
 from infra import audit, outbox
@@ -43,7 +43,7 @@ def full(database: Database) -> Database:
     numbers = range(ROWS)
     with database.write() as connection:
         insert_many(connection, flag_rows, [_flag(n) for n in numbers])
-        insert_many(connection, flag_context, [_context(n) for n in numbers])
+        insert_many(connection, flag_contexts, [_context(n) for n in numbers])
         insert_many(connection, complaint_rows, [_complaint(n) for n in numbers])
         insert_many(connection, subject_rows, [_subject(n) for n in numbers])
         insert_many(connection, subject_links, [_link(n) for n in numbers])
@@ -78,7 +78,7 @@ def _flag(n: int) -> dict[str, object]:
 
 
 def _context(n: int) -> dict[str, object]:
-    return {"flag": f"f{n:06}", "event_id": f"u{n}", "start": NOON, "end": None, "speaker": "host", "text": "x"}
+    return {"flag": f"f{n:06}", "digest": f"d{n}", "lines": [[f"u{n}", NOON, None, "host", "x"]]}
 
 
 def _complaint(n: int) -> dict[str, object]:

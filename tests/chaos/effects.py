@@ -14,13 +14,14 @@ from sqlalchemy import Table, select
 from infra.database import Database, metadata
 from infra.search import FACETS, Document, Kind, Page, Query
 from streams.tables import dead_letters
+from tests.streams.context import lines_around_flags
 
 Effects = dict[str, list[str]]
 
 OWN_TABLES = {
     "log_topics", "log_records", "log_offsets", "handler_state", "engine_status",  # engines' progress
     "remembered_answers", "audit_log", "api_keys", "accounts", "sessions",  # who asked the doors
-    "dead_letters",  # looked at below
+    "dead_letters", "flag_contexts",  # looked at below
 }  # fmt: skip
 MOMENTS = {
     "flags": {"raised_at"}, "subjects": {"first_seen"}, "subject_links": {"first_seen"}, "complaints": {"received_at"},
@@ -36,6 +37,7 @@ def stored(database: Database, *, resent: bool) -> Effects:
             for table in metadata.sorted_tables
             if table.name not in OWN_TABLES
         }
+        found["flag_contexts"] = lines_around_flags(connection)
         letters = [repr(tuple(row)) for row in connection.execute(select(dead_letters.c.raw, dead_letters.c.errors))]
     return found | {"dead_letters": sorted(set(letters) if resent else letters)}
 

@@ -25,6 +25,7 @@ from streams.publish import publish
 from tests.conftest import NOON
 from tests.services import database_for
 from tests.streams import engine_process
+from tests.streams.context import lines_around_flags
 from tests.streams.fakes import BOOM, complaint, listing, utterance
 
 ROOT = Path(__file__).parents[2]
@@ -70,8 +71,9 @@ def content(data_dir: Path) -> dict[str, list[Any]]:
     database = Database(settings_for(data_dir).database)
     with database.read() as connection:
         tables = {table.name: connection.execute(select(*_facts(table))).all() for table in metadata.sorted_tables}
+        around = lines_around_flags(connection)
     database.close()
-    return {name: sorted(map(repr, rows)) for name, rows in tables.items()}
+    return {name: sorted(map(repr, rows)) for name, rows in tables.items()} | {"flag_contexts": around}
 
 
 def _facts(table: Table) -> list[Column[Any]]:

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Column, Table, select
 
 import api.tables  # noqa: F401  declares every room's tables
+from casework.tables import flag_contexts
 from infra.clock import FixedClock
 from infra.database import Database, metadata
 from infra.search import SearchIndex
@@ -23,6 +24,7 @@ from streams.publish import publish
 from streams.tables import handler_state
 from tests.conftest import NOON
 from tests.services import database_for
+from tests.streams.context import lines_around_flags
 from tests.streams.fakes import fake_handlers
 
 
@@ -62,6 +64,10 @@ class EmbeddedWorld:
         with self.database.read() as connection:
             return list(connection.execute(select(table)).all())
 
+    def context(self) -> list[str]:
+        """The ids of all utterances kept around flags."""
+        return [line[0] for row in self.rows(flag_contexts) for line in row.lines]
+
     def letters(self) -> list[DeadLetter]:
         """The dead letters that wait."""
         with self.database.read() as connection:
@@ -70,10 +76,11 @@ class EmbeddedWorld:
     def content(self) -> dict[str, list[str]]:
         """Every row of every table; from PostgreSQL without row numbers, which it never gives back once taken."""
         with self.database.read() as connection:
-            return {
+            rows = {
                 table.name: sorted(map(repr, connection.execute(select(*self._facts(table))).all()))
                 for table in metadata.sorted_tables
             }
+            return rows | {"flag_contexts": lines_around_flags(connection)}
 
     def _facts(self, table: Table) -> list[Column[Any]]:
         return [c for c in table.columns if not (self.database.is_server and c.autoincrement is True)]

@@ -1,0 +1,55 @@
+"""What was said around a flag, some lines to a row instead of one.
+
+Revision: 0006
+Follows: 0005
+"""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b32encode
+from itertools import groupby
+
+import msgspec
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+offline = "the old table is emptied into the new one and dropped; nothing has been released that writes to it"
+
+OLD = sa.table(
+    "flag_context",
+    sa.column("flag", sa.String),
+    sa.column("event_id", sa.String),
+    sa.column("start", sa.DateTime(timezone=True)),
+    sa.column("end", sa.DateTime(timezone=True)),
+    sa.column("speaker", sa.String),
+    sa.column("text", sa.Text),
+)
+
+
+def upgrade() -> None:
+    new = op.create_table(
+        "flag_contexts",
+        sa.Column("flag", sa.String(length=32), nullable=False),
+        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.Column("lines", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(["flag"], ["flags.id"], name=op.f("fk_flag_contexts_flag")),
+        sa.PrimaryKeyConstraint("flag", "digest", name=op.f("pk_flag_contexts")),
+    )
+    connection = op.get_bind()
+    rows = connection.execute(sa.select(OLD).order_by(OLD.c.flag, OLD.c.start, OLD.c.event_id))
+    for flag, said in groupby(rows, lambda row: row.flag):
+        lines = [
+            [row.event_id, _moment(row.start), row.end and _moment(row.end), row.speaker, row.text] for row in said
+        ]
+        digest = b32encode(hashlib.sha256(msgspec.json.encode(lines)).digest()[:15]).decode().lower()[:20]
+        connection.execute(new.insert().values(flag=flag, digest=digest, lines=lines))
+    op.drop_table("flag_context")
+
+
+def _moment(value: object) -> str:
+    """UTC, as SQLite keeps it without saying so."""
+    text = msgspec.json.encode(value).decode().strip('"')
+    return text if text.endswith("Z") or "+" in text else text + "Z"
