@@ -312,7 +312,7 @@ def _processes(
     names = ("data_dir", "database_url", "broker_url", "broker_prefix", "batch_size", "worker_session_seconds")
     given = json.dumps({name: getattr(settings, name) for name in names}, default=str)
     command = [sys.executable, "-m", f"benchmarks.{which}", given]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     log = (settings.data_dir / "bench.log").open("ab")
     running = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment) for _ in range(count)

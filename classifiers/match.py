@@ -41,8 +41,6 @@ class NamedHits:
         self.hits = hits
         self._names = names
         self._rows: dict[int, dict[str, Spans]] = {}
-        self._concepts = hits.concept.tolist()
-        self._spans = list(zip(hits.start.tolist(), hits.end.tolist(), strict=True))
         edges = np.flatnonzero(hits.row[1:] != hits.row[:-1]) + 1
         bounds = [0, *edges.tolist(), len(hits)]
         self._range = dict(zip(hits.row[bounds[:-1]].tolist(), pairwise(bounds), strict=True)) if len(hits) else {}
@@ -53,8 +51,10 @@ class NamedHits:
         if found is None:
             found = self._rows[row] = {}
             first, last = self._range.get(row, (0, 0))
-            for concept, span in zip(self._concepts[first:last], self._spans[first:last], strict=True):
-                found.setdefault(self._names[concept], []).append(span)
+            part, hits = slice(first, last), self.hits
+            columns = (hits.concept[part], hits.start[part], hits.end[part])
+            for concept, start, end in zip(*(column.tolist() for column in columns), strict=True):
+                found.setdefault(self._names[concept], []).append((start, end))
         return found
 
 

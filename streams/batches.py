@@ -97,9 +97,8 @@ class Batch:
     def add(self, record: Record) -> None:
         """Decode one record."""
         # Judged by the time it was received: what was good then stays good, whenever it is processed.
-        with stage(self.topic, "decode"):
-            key = record.key if record.keyed else None
-            decoded = decode_record(self.topic, record.value, now=record.at, key=key)
+        key = record.key if record.keyed else None
+        decoded = decode_record(self.topic, record.value, now=record.at, key=key)
         base = self.size
         self.events += [event for _, event in decoded.events]
         self.places += [(record, index, base + index) for index, _ in decoded.events]
@@ -117,6 +116,18 @@ class Batch:
             pairs = zip(self.events, self.places, strict=True)
             self._requests = {event.id: place[0].request for event, place in pairs if place[0].request}
         return self._requests.get(event_id) or self._requests.get(event_id.partition("#")[0])
+
+
+def next_batch(topic: str, records: Iterator[Record], *, size: int) -> Batch:
+    """Decode records until the batch holds ``size`` events or more, or ``BYTES_PER_BATCH``; an empty one at the end."""
+    batch, read = Batch(topic), 0
+    with stage(topic, "decode"):
+        for record in records:
+            batch.add(record)
+            read += len(record.value)
+            if batch.size >= size or read >= BYTES_PER_BATCH:
+                break
+    return batch
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from infra.settings import Settings
 from infra.telemetry import BATCH_EVENTS, stage
 from streams import batches, deadletters
 from streams import log as record_log
-from streams.batches import BYTES_PER_BATCH, INFRASTRUCTURE, Batch, Done, Work, Write
+from streams.batches import INFRASTRUCTURE, Batch, Done, Work, Write, next_batch
 from streams.deadletters import DeadLetterLimitExceeded
 
 __all__ = ["GROUP", "Consumer", "Done", "Work"]
@@ -94,14 +94,9 @@ class Consumer:
         start = end = record_log.committed(connection, GROUP, self.topic)
         if start != self._position:
             self._forget()  # another process has been at work, or this one begins
-        batch, read = Batch(self.topic), 0
-        for record in record_log.read(connection, self.topic, start):
-            batch.add(record)
-            end = record.offset
-            read += len(record.value)
-            if batch.size >= self._settings.batch_size or read >= BYTES_PER_BATCH:
-                break
-        return start, end, batch
+        records = record_log.read(connection, self.topic, start)
+        batch = next_batch(self.topic, records, size=self._settings.batch_size)
+        return start, batch.parts[-1][0].offset if batch.parts else end, batch
 
     def _finish(self, connection: Connection, batch: Batch, end: int) -> float:
         if self._work.store is not None:

@@ -19,7 +19,7 @@ from infra.database import Database
 from infra.settings import Settings
 from infra.telemetry import BATCH_EVENTS, stage
 from streams import batches, deadletters
-from streams.batches import BYTES_PER_BATCH, INFRASTRUCTURE, Batch, Done, Work, Write
+from streams.batches import INFRASTRUCTURE, Batch, Done, Work, Write, next_batch
 from streams.deadletters import DeadLetterLimitExceeded, NewDeadLetter
 from streams.kafka import partitions
 from streams.kafka.memory import TableMemory
@@ -82,17 +82,12 @@ class Processor:
         Raises:
             DeadLetterLimitExceeded: too many bad events; nothing of the batch that went over was written.
         """
-        records = self._in_order(self._claim(records))
-        total, batch, read = Done(), Batch(self.topic), 0
-        for record in records:
-            if record.partition not in self._claimed:
-                continue  # lost since the loop began
-            batch.add(record)
-            read += len(record.value)
-            if batch.size >= self._ground.settings.batch_size or read >= BYTES_PER_BATCH:
-                total = _sum(total, self._store(batch))
-                batch, read = Batch(self.topic), 0
-        return _sum(total, self._store(batch)) if batch.parts else total
+        # Asked again for each: a partition may be lost on the way.
+        mine = (one for one in self._in_order(self._claim(records)) if one.partition in self._claimed)
+        total = Done()
+        while (batch := next_batch(self.topic, mine, size=self._ground.settings.batch_size)).parts:
+            total = _sum(total, self._store(batch))
+        return total
 
     def is_stored(self, record: Record) -> bool:
         """Whether the record's effects are known to be stored."""
