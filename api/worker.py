@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from api.context import Services
 from infra.errors import ChengxinError
+from infra.garbage import settle
 from streams.indexing import bring_up
 from streams.kafka.app import GROUP
 from streams.kafka.cluster import require_topics
@@ -84,6 +85,7 @@ class WorkerProcess:
 
     def _work(self, worker: Worker) -> None:
         self._services.watcher.start()
+        settle()
         if self._watchdog is not None:
             self._watchdog.start()
         try:

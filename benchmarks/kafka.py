@@ -87,24 +87,27 @@ def _throughputs(at: At, said: Sequence[str]) -> None:
 
 
 def _drain(at: At, said: Sequence[str], events: int, *, per_record: int, workers: int = 1) -> dict[str, Any]:
-    """Fill the topic, start workers, and time from the first stored record to the last."""
+    """Fill the topic, start workers, and time from the moment all of them are at work to the last stored record.
+
+    What the first ones have done until then does not count.
+    """
     with place(*at, batch_size=BATCH) as (settings, connection, database):
         ends = _fill(connection, records(0, events, said, per_record=per_record))
         with _processes("kafka_process", settings, workers) as running:
-            begun, done = _watch(database, ends)
+            early, seconds = _watch(database, ends)
             told = [_end(process) for process in running]
-        seconds, spent = done - begun, _added(told)
+        rate, spent = (events - early * per_record) / seconds, _added(told)
         raised = _count(database)
         line: dict[str, Any] = {
             "way": f"arrays of {per_record}" if per_record > 1 else "single events",
             "workers": workers,
             "database": database.engine.dialect.name,
             "utterances": events,
-            "utterances_per_second": round(events / seconds),
+            "utterances_per_second": round(rate),
             "flags": raised,
             "flag_share": round(raised / events, 4),
             "events_per_batch": told[0]["batch"],
-            "cpu_share": round(sum(spent.values()) / seconds / workers, 2),
+            "cpu_share": round(sum(spent.values()) / events * rate / workers, 2),
             "cpu_microseconds_per_utterance": {stage: round(value / events * 1e6, 2) for stage, value in spent.items()},
         }
         return line
@@ -229,7 +232,7 @@ def _see_flags(database: Database, seen: dict[str, float], stop: threading.Event
 
 def _several(at: At, said: Sequence[str]) -> None:
     for workers in WORKERS:
-        _print(_drain(at, said, ARRAYS, per_record=PER_RECORD, workers=workers))
+        _print(_drain(at, said, ARRAYS * 3, per_record=PER_RECORD, workers=workers))
     _print(_rebalance(at, said))
 
 
@@ -282,14 +285,14 @@ def _fill(connection: Connection, load: Iterator[tuple[bytes, bytes]]) -> dict[i
     return ends
 
 
-def _watch(database: Database, ends: dict[int, int]) -> tuple[float, float]:
-    """When work began and when everything was stored."""
-    deadline = time.time() + PATIENCE
-    begun = time.time()
+def _watch(database: Database, ends: dict[int, int]) -> tuple[int, float]:
+    """How many records are stored already, and the seconds until all are."""
+    begun, early = time.time(), sum(_stored(database).values())
+    deadline = begun + PATIENCE
     while time.time() < deadline:
         stored = _stored(database)
         if all(stored.get(number, 0) >= end for number, end in ends.items()):
-            return begun, time.time()
+            return early, time.time() - begun
         time.sleep(0.02)
     raise TimeoutError(f"not done after {PATIENCE} seconds: {stored} of {ends}")
 

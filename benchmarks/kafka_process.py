@@ -15,6 +15,7 @@ from classifiers.detector import Detector
 from classifiers.finding import CheckResult, Item
 from infra.clock import SystemClock
 from infra.database import Database
+from infra.garbage import settle
 from infra.settings import Settings
 from infra.telemetry import BATCH_EVENTS, STAGE_CPU_SECONDS, configure_logging, stage
 from streams.kafka.connection import Connection
@@ -52,6 +53,7 @@ def ours(settings: Settings) -> None:
         clock=SystemClock(),
         settings=settings,
     )
+    settle()
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     threading.Thread(target=_tell, args=(worker,), daemon=True).start()
     done = worker.run()

@@ -21,6 +21,7 @@ from classifiers.finding import CheckResult, Item, Versions
 from classifiers.freshness import CODES_FILE, META_FILE, MODEL_DIR, WEIGHTS_FILE
 from infra.clock import Clock, SystemClock, today
 from infra.errors import ChengxinError
+from infra.garbage import settle
 from infra.telemetry import DETECTOR_OUTDATED, DETECTOR_RELOADS
 from lexicons.files import FOLDERS, ROOT, SINGLE_FILES
 
@@ -183,8 +184,9 @@ class Watcher:
             try:
                 now = self._detector.stamp()
                 # Files that still change are half written: wait until two looks find the same.
-                if forced or (now != self._detector.loaded and now == seen):
-                    self._detector.refresh(force=forced)
+                due = forced or (now != self._detector.loaded and now == seen)
+                if due and self._detector.refresh(force=forced):
+                    settle()
                 seen = now
             except Exception:
                 # A watcher that ends in silence would look like one that finds nothing new.

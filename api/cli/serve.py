@@ -34,6 +34,7 @@ def serve(
     from api.engine import make_work
     from infra import migrate
     from infra.clock import SystemClock
+    from infra.garbage import settle
     from infra.settings import load_settings
     from streams.indexing import bring_up
 
@@ -46,6 +47,7 @@ def serve(
     app = create_app(settings, services=services)
     if hasattr(signal, "SIGHUP"):  # not on Windows
         signal.signal(signal.SIGHUP, services.watcher.wake)
+    settle()
     typer.echo(f"诚信直播：http://{host}:{port}  （按 Ctrl+C 停止）", err=True)
     uvicorn.run(
         app,
