@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
@@ -45,6 +46,7 @@ WARMING = 5.0
 QUIET = 5.0
 WORKERS = (1, 2, 3)
 PATIENCE = 300
+OUTAGE_RATE, OUTAGE, CATCHING_UP = 1_000, 3600 // TENTH, 60
 ROUNDS = 1 if QUICK else 3
 
 
@@ -63,6 +65,7 @@ def main() -> None:
             "throughput": lambda: _throughputs(at, said),
             "latency": lambda: _latencies(at, said),
             "workers": lambda: _several(at, said),
+            "outage": lambda: _print(_outage(at, said)),
         }
         for name, part in parts.items():
             if only is None or name in only:
@@ -259,6 +262,31 @@ def _rebalance(at: At, said: Sequence[str]) -> dict[str, Any]:
     }
 
 
+def _outage(at: At, said: Sequence[str]) -> dict[str, Any]:
+    """Workers come back after an hour in which utterances went on coming in, and go on coming: when have they caught up?"""
+    with place(*at, batch_size=BATCH) as (settings, connection, database):
+        ends = _fill(connection, records(0, OUTAGE_RATE * OUTAGE, said, per_record=PER_RECORD))
+        begun = time.time()
+        sender = threading.Thread(
+            target=_send_steadily, args=(connection, said, OUTAGE_RATE, {}), kwargs={"seconds": CATCHING_UP}
+        )
+        sender.start()
+        with _processes("kafka_process", settings, 2) as running:
+            ready = time.time()
+            _watch(database, ends)
+            caught_up = time.time()
+            cpu = sum(float(_end(process)["cpu"]) for process in running)
+        sender.join()
+    return {
+        "outage": f"{OUTAGE} s at {OUTAGE_RATE} utterances/s, which go on",
+        "workers": 2,
+        "records_behind": sum(ends.values()),
+        "seconds_from_start_to_caught_up": round(caught_up - begun, 1),
+        "of_which_starting": round(ready - begun, 1),
+        "cpu_seconds": round(cpu, 1),
+    }
+
+
 def _longest_pause(database: Database, *, seconds: float) -> float:
     begun = time.time()
     moved: dict[int, tuple[int, float]] = {}
@@ -278,9 +306,10 @@ def _fill(connection: Connection, load: Iterator[tuple[bytes, bytes]]) -> dict[i
     """Put records on the topic; returns the end of each partition."""
     producer, ends = make_producer(connection), dict[int, int]()
     name = connection.topic(TOPIC)
-    for sent in [producer.send(name, key=key, value=value) for key, value in load]:
-        done = sent.get(timeout=120)
-        ends[done.partition] = max(ends.get(done.partition, 0), done.offset + 1)
+    while some := list(islice(load, 1000)):
+        for sent in [producer.send(name, key=key, value=value) for key, value in some]:
+            done = sent.get(timeout=120)
+            ends[done.partition] = max(ends.get(done.partition, 0), done.offset + 1)
     producer.close()
     return ends
 
