@@ -39,8 +39,8 @@ run: setup ## 跑完样例日，打印结果，然后在 http://127.0.0.1:8000 �
 	@$(CHENGXIN) demo --once
 	@$(CHENGXIN) serve --port $(PORT)
 
-test: setup ## 运行全部测试
-	@$(BIN)/python -m pytest
+test: setup ## 运行全部测试（各核并行）
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 browser-tests: setup ## 只运行浏览器测试（需要 Chromium）
 	@$(BIN)/python -m pytest -m browser

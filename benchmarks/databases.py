@@ -23,7 +23,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 import api.tables  # noqa: F401  declares every room's tables
-from casework.flags import ContextLine, NewFlag
+from casework.flags import Line, NewFlag
 from casework.tables import flags
 from infra import migrate
 from infra.clock import SystemClock
@@ -132,9 +132,9 @@ def _flag(number: int, room: int) -> NewFlag:
     )
 
 
-def _line(number: int, n: int) -> ContextLine:
+def _line(number: int, n: int) -> Line:
     at = _TEMPLATE.spoken_at + timedelta(seconds=n)
-    return ContextLine(f"u-{number}-{n}", at, None, "host", "家人们今天这个价格只有直播间有")
+    return Line(f"u-{number}-{n}", at, None, "host", "家人们今天这个价格只有直播间有")
 
 
 def _store(database: Database, group: str, first: int, size: int) -> None:

@@ -49,14 +49,18 @@ class NewFlag:
         return flag_id(source=self.source, platform=self.platform, event_id=self.event_id, code=self.finding.code)
 
 
-class ContextLine(Struct, frozen=True, array_like=True):
-    """One utterance near a flag; its times are UTC, so that the same one is always written the same."""
+class Line(Struct, frozen=True, array_like=True):
+    """One utterance as it is remembered and stored; its times are UTC, so that the same one is always written the same."""
 
     event_id: str
     start: datetime
     end: datetime | None
     speaker: str
     text: str
+
+
+class ContextLine(Line, frozen=True, array_like=False):
+    """One utterance near a flag, as it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +158,12 @@ def _row(new: NewFlag, at: datetime) -> dict[str, Any]:
     }
 
 
-def add_context(connection: Connection, *, flag: str, lines: Sequence[ContextLine]) -> None:
+def add_context(connection: Connection, *, flag: str, lines: Sequence[Line]) -> None:
     """Add utterances around a flag. The same once more changes nothing."""
     add_contexts(connection, {flag: lines})
 
 
-def add_contexts(connection: Connection, context: Mapping[str, Sequence[ContextLine]]) -> None:
+def add_contexts(connection: Connection, context: Mapping[str, Sequence[Line]]) -> None:
     """``add_context`` for many flags (flag → lines) at once."""
     rows = [
         {"flag": flag, "digest": _short_digest(msgspec.json.encode(lines)), "lines": lines}
@@ -287,8 +291,9 @@ def _after(query: Select[Any], cursor: str) -> list[Select[Any]]:
 def _context(connection: Connection, flag: str) -> tuple[ContextLine, ...]:
     """The lines around a flag as they were spoken; one that came twice, in different company, is shown once."""
     pieces = connection.execute(select(flag_contexts.c.lines).where(flag_contexts.c.flag == flag)).scalars()
-    lines = {line.event_id: line for piece in pieces for line in msgspec.convert(piece, list[ContextLine])}
-    return tuple(sorted(lines.values(), key=lambda line: (line.start, line.event_id)))
+    lines = {line.event_id: line for piece in pieces for line in msgspec.convert(piece, list[Line])}
+    in_order = sorted(lines.values(), key=lambda line: (line.start, line.event_id))
+    return tuple(ContextLine(*msgspec.structs.astuple(line)) for line in in_order)
 
 
 def _short_digest(content: bytes) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from casework import complaints, flags, listings, subjects
 from casework.complaints import ComplaintFacts
-from casework.flags import ContextLine, NewFlag
+from casework.flags import Line, NewFlag
 from casework.subjects import subject_id
 from infra.search import Kind
 from infra.search.queue import enqueue_many
@@ -44,7 +44,7 @@ class _Later:
     """What is written once per batch rather than once per output: each statement is a way to the server and back."""
 
     request_of: Callable[[str], str | None]
-    context: dict[str, list[ContextLine]] = field(default_factory=dict)
+    context: dict[str, list[Line]] = field(default_factory=dict)
     search: dict[tuple[Kind, str], None] = field(default_factory=dict)
     raised: list[str] = field(default_factory=list)
     flags: list[NewFlag] = field(default_factory=list)

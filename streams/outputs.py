@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from casework.flags import ContextLine, NewFlag
+from casework.flags import Line, NewFlag
 from streams.events import Complaint, Decision, Listing
 
 
@@ -31,14 +31,14 @@ class FlagRaised(Struct, frozen=True):
     """A finding for the officers, with the utterances spoken before it and itself."""
 
     flag: NewFlag
-    context: tuple[ContextLine, ...] = ()
+    context: tuple[Line, ...] = ()
 
 
 class ContextAdded(Struct, frozen=True):
     """One more utterance within sixty seconds of a flag."""
 
     flag: str
-    line: ContextLine
+    line: Line
 
 
 class FlagSelfCorrected(Struct, frozen=True):

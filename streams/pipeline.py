@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 from msgspec import Struct
 
-from casework.flags import ContextLine, NewFlag
+from casework.flags import Line, NewFlag
 from casework.subjects import subject_id
 from classifiers.finding import CheckResult, Finding, Item
 from classifiers.price_claims import History, remember
@@ -226,7 +226,7 @@ class Handlers:
                 self._judge(visit, index, result, line, outputs)
             room.add(line)
 
-    def _judge(self, visit: _Visit, index: int, result: CheckResult, line: ContextLine, outputs: list[Output]) -> None:
+    def _judge(self, visit: _Visit, index: int, result: CheckResult, line: Line, outputs: list[Output]) -> None:
         """Raise a flag when the detector found something, or when the words contradict the listing on show."""
         said, known, room = visit.fresh[index], visit.listings[index], visit.room
         found, day = list(result.findings), _beijing_day(said.start)
@@ -244,7 +244,7 @@ class Handlers:
         room.open.append(OpenFlag(flag.id, flag.finding.code, said.start, said.speaker, matched))
         del room.open[:-OPEN_FLAGS]
 
-    def _follow(self, visit: _Visit, line: ContextLine, outputs: list[Output]) -> None:
+    def _follow(self, visit: _Visit, line: Line, outputs: list[Output]) -> None:
         """The words after a flag: sixty seconds of context, and within twelve utterances a correction."""
         still: list[OpenFlag] = []
         room, hopeless = visit.room, line.text in visit.takes_nothing_back

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct, field
 
-from casework.flags import ContextLine
+from casework.flags import Line
 from streams.events import Listing, Speaker, Utterance, key_of
 
 CONTEXT_REACH: Final = timedelta(seconds=60)
@@ -25,10 +25,10 @@ BEFORE: Final = 2
 MAX_LINE: Final = 2000
 
 
-def line_of(said: Utterance) -> ContextLine:
+def line_of(said: Utterance) -> Line:
     """An utterance as it is remembered; a very long one is cut to ``MAX_LINE`` characters."""
     end = said.end and said.end.astimezone(UTC)
-    return ContextLine(said.id, said.start.astimezone(UTC), end, said.speaker, said.text[:MAX_LINE])
+    return Line(said.id, said.start.astimezone(UTC), end, said.speaker, said.text[:MAX_LINE])
 
 
 class OpenFlag(Struct, array_like=True):
@@ -48,19 +48,19 @@ class RoomState(Struct):
 
     host: str | None = None
     operator: str | None = None
-    spoken: list[ContextLine] = field(default_factory=list)
-    comments: list[ContextLine] = field(default_factory=list)
+    spoken: list[Line] = field(default_factory=list)
+    comments: list[Line] = field(default_factory=list)
     open: list[OpenFlag] = field(default_factory=list)
     listing: str | None = None
     listing_at: datetime | None = None
 
-    def around(self, moment: datetime) -> Iterator[ContextLine]:
+    def around(self, moment: datetime) -> Iterator[Line]:
         """The remembered utterances within sixty seconds of a moment, as they came."""
         near = [x for x in self.spoken[-RECENT_LINES:] if abs(x.start - moment) <= CONTEXT_REACH]
         near += [x for x in self.comments[-RECENT_COMMENTS:] if abs(x.start - moment) <= CONTEXT_REACH]
         return iter(sorted(near, key=lambda line: line.start))
 
-    def add(self, line: ContextLine) -> None:
+    def add(self, line: Line) -> None:
         """Remember one more utterance; call ``trim`` after a batch."""
         (self.comments if line.speaker == "comment" else self.spoken).append(line)
 

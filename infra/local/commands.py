@@ -90,8 +90,9 @@ def status() -> None:
 def run_tests(
     context: typer.Context,
     rooms: Annotated[bool, typer.Option(help="之后再让有数据库的各房间测试整个跑在 PostgreSQL 上")] = True,
+    chaos: Annotated[bool, typer.Option(help="最后在负载下反复杀进程、停服务（短的一套，十几次）")] = True,
 ) -> None:
-    """启动临时服务，运行需要它们的测试（其余参数交给 pytest），然后停止并删除。
+    """启动临时服务，运行需要它们的测试（其余参数交给 pytest，那时只做这一步），然后停止并删除。
 
     例：`python -m infra.local test --no-rooms tests/streams -x`
     """
@@ -102,10 +103,15 @@ def run_tests(
         code = subprocess.call([*pytest, "-m", "services", *context.args], env=environment)  # noqa: S603
         if rooms and not context.args:
             typer.echo("各房间在 PostgreSQL 上……", err=True)
+            parallel = ["-n", "auto", "--dist", "loadfile"]
             again = subprocess.call(  # noqa: S603
-                [*pytest, "-m", "not services and not browser", *ROOMS_WITH_DATABASE], env=environment
+                [*pytest, *parallel, "-m", "not services and not browser", *ROOMS_WITH_DATABASE], env=environment
             )
             code = code or again
+    if chaos and not context.args:
+        typer.echo("在负载下反复杀进程、停服务……", err=True)
+        last = subprocess.call([*pytest, "-m", "chaos", "tests/chaos"], env=os.environ | {"CHAOS": "quick"})  # noqa: S603
+        code = code or last
     raise typer.Exit(code)
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from casework import flags
-from casework.flags import ContextLine
+from casework.flags import Line
 from casework.tables import flag_contexts
 from infra.clock import FixedClock
 from infra.database import Database
@@ -66,7 +66,7 @@ def test_a_made_up_cursor_is_refused(database: Database) -> None:
 
 def test_context_is_kept_once_and_in_order(database: Database, clock: FixedClock) -> None:
     new = new_flag()
-    lines = [ContextLine(f"u-{n}", SPOKEN_AT + timedelta(seconds=n), None, "host", f"第{n}句") for n in (2, 1)]
+    lines = [Line(f"u-{n}", SPOKEN_AT + timedelta(seconds=n), None, "host", f"第{n}句") for n in (2, 1)]
     with database.write() as connection:
         flags.raise_flag(connection, new, at=clock.now())
         for some in (lines, lines, lines[:1]):

@@ -154,7 +154,7 @@ def test_an_event_that_a_service_refuses_leaves_no_trace_but_its_letter(
 ) -> None:
     real = flags.add_contexts
 
-    def refuse(connection: Connection, context: dict[str, list[flags.ContextLine]]) -> None:
+    def refuse(connection: Connection, context: dict[str, list[flags.Line]]) -> None:
         if any("百病" in line.text for lines in context.values() for line in lines):
             raise ValueError("refused")
         real(connection, context)
