@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import JSON, Column, Integer, LargeBinary, MetaData, String, Table, select
 from sqlalchemy.dialects import postgresql
 
+from infra import bulk
 from infra import database as door
-from infra.database import Database, RowNumber, UtcDateTime, WholeText, insert_ignore, insert_many, upsert
+from infra.database import Database, RowNumber, UtcDateTime, WholeText, insert_ignore, insert_many, insert_new, upsert
 from tests.conftest import NOON
 
 things = Table(
@@ -46,6 +48,49 @@ def test_what_is_new_is_counted_however_many_rows_are_given(database: Database) 
         assert insert_ignore(connection, things, [thing(1)]) == 0
         assert insert_ignore(connection, things, [thing(n) for n in range(50)]) == 49
         assert insert_ignore(connection, things, [thing(3), thing(3), thing(60), thing(60)]) == 1
+
+
+SEPARATORS = [
+    "",
+    " ",
+    "NULL",
+    "null",
+    "{}",
+    "{a,b}",
+    ",",
+    '"',
+    "\\",
+    '\\"',
+    "a\\",
+    "\n\t\r",
+    "\\x41",
+    "一,二",
+    "😀",
+    "'",
+    "$1",
+    "%s",
+    ":x",
+]
+
+
+def test_rows_told_from_others_come_back_as_they_went_in(database: Database) -> None:
+    given = [
+        thing(n, name=f"n{n}"[:20], words=word, facts=[word, n / 3, None, word == ""], order=n if n % 2 else None)
+        for n, word in enumerate([*SEPARATORS, AWKWARD])
+    ]
+    with database.write() as connection:
+        assert insert_ignore(connection, things, given) == len(given)
+        names = insert_new(connection, things, [thing(98, name=s or "-") for s in SEPARATORS], things.c.name)
+    assert sorted(names) == sorted(s or "-" for s in SEPARATORS)
+    columns = [column for column in things.columns if column.name != "number"]
+    with database.read() as connection:
+        rows = connection.execute(select(*columns).order_by(things.c.number).limit(len(given)))
+        assert [dict(row._mapping) for row in rows] == given
+
+
+def test_a_value_that_no_array_can_hold_is_refused() -> None:
+    with pytest.raises(TypeError, match="Decimal"):
+        bulk.arrays(things, [{"order": Decimal(1)}])
 
 
 @pytest.mark.parametrize("rows", [1, door.COPY_FROM_ROWS - 1, door.COPY_FROM_ROWS, 500])

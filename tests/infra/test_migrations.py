@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Column, Connection, MetaData, String, Table, inspect, text
 
 import api.tables  # noqa: F401  declares every table
+from casework import flags
 from infra import migrate
-from infra.database import Database, metadata
+from infra.database import Database, UtcDateTime, WholeText, insert_many, metadata
 from infra.errors import ConfigurationError
 from infra.settings import Settings
+from tests.conftest import NOON
+from tests.factories import SPOKEN_AT, new_flag
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
@@ -93,10 +97,49 @@ def test_several_processes_that_start_at_once_migrate_once(empty: Database) -> N
     assert sorted(results, key=str) == [False, False, False, True]
 
 
+OLD_CONTEXT = Table(
+    "flag_context",
+    MetaData(),
+    Column("flag", String(32), primary_key=True),
+    Column("event_id", String(200), primary_key=True),
+    Column("start", UtcDateTime, nullable=False),
+    Column("end", UtcDateTime),
+    Column("speaker", String(16), nullable=False),
+    Column("text", WholeText, nullable=False),
+)
+
+
+def _back_to_0005(connection: Connection) -> None:
+    connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+    connection.execute(text("DROP TABLE flag_contexts"))
+    OLD_CONTEXT.create(connection)
+
+
 def _back_to_0003(connection: Connection) -> None:
     """As far as the steps behind it cannot be done twice."""
+    _back_to_0005(connection)
     connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
     connection.execute(text("ALTER TABLE log_records DROP COLUMN request_id"))
+
+
+def test_what_was_said_around_flags_is_taken_over(empty: Database) -> None:
+    migrate.upgrade(empty)
+    flag, other = new_flag(event_id="u-1"), new_flag(event_id="u-2")
+    at = SPOKEN_AT.replace(microsecond=250_000)
+    with empty.write() as connection:
+        _back_to_0005(connection)
+        flags.raise_flags(connection, [flag, other], at=NOON)
+        said = {"start": at, "end": at + timedelta(seconds=2), "speaker": "guest", "text": '他说"\0\\"'}
+        rows = [{"flag": flag.id, "event_id": f"u-{n}", **said} for n in (2, 1)]
+        later = {"flag": other.id, "event_id": "u-3", **said, "start": SPOKEN_AT, "end": None}
+        insert_many(connection, OLD_CONTEXT, [*rows, later])
+    assert migrate.upgrade(empty)
+    with empty.read() as connection:
+        context = flags.get(connection, id=flag.id).context
+        (third,) = flags.get(connection, id=other.id).context
+    assert [(x.event_id, x.start, x.end) for x in context] == [(f"u-{n}", at, said["end"]) for n in (1, 2)]
+    assert {(x.speaker, x.text) for x in context} == {("guest", said["text"])}
+    assert (third.start, third.end) == (SPOKEN_AT, None)
 
 
 @pytest.mark.services

@@ -14,6 +14,8 @@ import msgspec
 import sqlalchemy as sa
 from alembic import op
 
+from infra.database import UtcDateTime, WholeText
+
 revision = "0006"
 down_revision = "0005"
 offline = "the old table is emptied into the new one and dropped; nothing has been released that writes to it"
@@ -22,10 +24,10 @@ OLD = sa.table(
     "flag_context",
     sa.column("flag", sa.String),
     sa.column("event_id", sa.String),
-    sa.column("start", sa.DateTime(timezone=True)),
-    sa.column("end", sa.DateTime(timezone=True)),
+    sa.column("start", UtcDateTime),
+    sa.column("end", UtcDateTime),
     sa.column("speaker", sa.String),
-    sa.column("text", sa.Text),
+    sa.column("text", WholeText),
 )
 
 
@@ -41,15 +43,7 @@ def upgrade() -> None:
     connection = op.get_bind()
     rows = connection.execute(sa.select(OLD).order_by(OLD.c.flag, OLD.c.start, OLD.c.event_id))
     for flag, said in groupby(rows, lambda row: row.flag):
-        lines = [
-            [row.event_id, _moment(row.start), row.end and _moment(row.end), row.speaker, row.text] for row in said
-        ]
+        lines = msgspec.to_builtins([(row.event_id, row.start, row.end, row.speaker, row.text) for row in said])
         digest = b32encode(hashlib.sha256(msgspec.json.encode(lines)).digest()[:15]).decode().lower()[:20]
         connection.execute(new.insert().values(flag=flag, digest=digest, lines=lines))
     op.drop_table("flag_context")
-
-
-def _moment(value: object) -> str:
-    """UTC, as SQLite keeps it without saying so."""
-    text = msgspec.json.encode(value).decode().strip('"')
-    return text if text.endswith("Z") or "+" in text else text + "Z"
