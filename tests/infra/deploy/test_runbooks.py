@@ -103,15 +103,3 @@ def test_every_trouble_of_the_issue_has_a_runbook() -> None:
         "upgrade",
     }
     assert wanted <= {path.stem for path in RUNBOOKS.glob("*.md")}
-
-
-def test_changelogs_named_for_recovery_are_those_of_the_worker() -> None:
-    from streams.kafka.app import GROUP
-    from streams.kafka.changelogs import changelog
-    from streams.kafka.works import TABLES
-
-    text = (RUNBOOKS / "database-loss.md").read_text(encoding="utf-8")
-    pattern = re.search(r"--topic '([^']+)'", text)
-    assert pattern
-    assert all(re.fullmatch(pattern[1], changelog(GROUP, table)) for table in TABLES.values())
-    assert f"--group {GROUP} " in text
