@@ -23,6 +23,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 import api.tables  # noqa: F401  declares every room's tables
+from benchmarks.day import texts
 from casework.flags import Line, NewFlag
 from casework.tables import flags
 from infra import migrate
@@ -31,7 +32,7 @@ from infra.database import Database
 from infra.errors import ChengxinError
 from infra.local import LocalPostgres
 from streams import effects, log
-from streams.outputs import FlagRaised, Output, RoomSeen
+from streams.outputs import ContextAdded, FlagRaised, Output, RoomSeen
 from tests.factories import new_flag
 from tests.services import DATABASE, fresh_database
 
@@ -41,6 +42,9 @@ SINGLE = 100 if QUICK else 1_000
 BATCH = 20  # a batch of 2,000 utterances at a flag rate of 1 %
 BIG_BATCH = 200
 CONTEXT = 5
+LINES = 41  # a minute before and after, an utterance every three seconds
+SIZED = 400 if QUICK else 4_000
+PIECES = {"live, line by line": 1, "catching up, all at once": LINES}
 ROOMS = 40
 ROUNDS = 1 if QUICK else 3
 Way = Callable[[Database], float]  # stores flags and tells the seconds it took
@@ -59,6 +63,13 @@ def main() -> None:
             if "postgresql" in medians:
                 line["postgresql_to_sqlite"] = round(medians["postgresql"] / medians["sqlite"], 2)
             print(json.dumps(line), flush=True)
+        if "postgresql" in servers:
+            with tempfile.TemporaryDirectory() as folder:
+                sizes = {
+                    way: _bytes_per_flag(servers["postgresql"](Path(folder)), lines) for way, lines in PIECES.items()
+                }
+            _drop_databases()
+            print(json.dumps({"way": "disk on PostgreSQL", "lines_around_a_flag": LINES, "bytes_per_flag": sizes}))
 
 
 @contextmanager
@@ -101,9 +112,36 @@ def _measure(make: Callable[[Path], str], act: Way) -> int:
         with database.read() as connection:
             stored = connection.execute(select(func.count()).select_from(flags)).scalar_one()
         database.close()
+    _drop_databases()
+    return round(stored / seconds)
+
+
+def _drop_databases() -> None:
     while _kept:
         _kept.pop().__exit__()
-    return round(stored / seconds)
+
+
+def _bytes_per_flag(url: str, together: int) -> int:
+    """Flags and the words around them, indexes included; ``together``: how many of the lines that follow come in one batch."""
+    database = Database(url)
+    migrate.upgrade(database)
+    for first in range(0, SIZED, BIG_BATCH):
+        numbers = range(first, first + BIG_BATCH)
+        for begin in range(0, LINES // 2 + together, together):
+            outputs: list[Output] = []
+            for number in numbers:
+                flag = _flag(number, number % ROOMS)
+                if begin == 0:
+                    outputs.append(FlagRaised(flag, tuple(_line(number, n) for n in range(LINES // 2 + 1))))
+                following = range(LINES // 2 + 1 + begin, min(LINES, LINES // 2 + 1 + begin + together))
+                outputs += [ContextAdded(flag.id, _line(number, n)) for n in following]
+            with database.write() as connection:
+                effects.apply(connection, outputs, at=SystemClock().now())
+    size = "SELECT pg_total_relation_size('flags') + pg_total_relation_size('flag_contexts')"
+    with database.read() as connection:
+        total: int = connection.exec_driver_sql(size).scalar_one()
+    database.close()
+    return round(total / SIZED)
 
 
 def _outputs(first: int, count: int) -> list[Output]:
@@ -132,9 +170,12 @@ def _flag(number: int, room: int) -> NewFlag:
     )
 
 
+_SAID = texts(20_000)
+
+
 def _line(number: int, n: int) -> Line:
     at = _TEMPLATE.spoken_at + timedelta(seconds=n)
-    return Line(f"u-{number}-{n}", at, None, "host", "家人们今天这个价格只有直播间有")
+    return Line(f"u-{number}-{n}", at, None, "host", _SAID[(number * LINES + n) % len(_SAID)])
 
 
 def _store(database: Database, group: str, first: int, size: int) -> None:

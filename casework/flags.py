@@ -129,7 +129,8 @@ class FlagPage:
 
 def flag_id(*, source: str, platform: str, event_id: str, code: str) -> str:
     """The same event and code always give the same id (100 bits), so that a replay raises no second flag."""
-    return _short_digest("\0".join((source, platform, event_id, code)).encode())
+    digest = hashlib.sha256("\0".join((source, platform, event_id, code)).encode()).digest()
+    return b32encode(digest[:15]).decode().lower()[:20]
 
 
 def raise_flag(connection: Connection, new: NewFlag, *, at: datetime) -> bool:
@@ -165,11 +166,7 @@ def add_context(connection: Connection, *, flag: str, lines: Sequence[Line]) -> 
 
 def add_contexts(connection: Connection, context: Mapping[str, Sequence[Line]]) -> None:
     """``add_context`` for many flags (flag → lines) at once."""
-    rows = [
-        {"flag": flag, "digest": _short_digest(msgspec.json.encode(lines)), "lines": lines}
-        for flag, lines in context.items()
-        if lines
-    ]
+    rows = [{"flag": flag, "digest": _digest_of(lines), "lines": lines} for flag, lines in context.items() if lines]
     insert_ignore(connection, flag_contexts, rows)
 
 
@@ -289,16 +286,19 @@ def _after(query: Select[Any], cursor: str) -> list[Select[Any]]:
 
 
 def _context(connection: Connection, flag: str) -> tuple[ContextLine, ...]:
-    """The lines around a flag as they were spoken; one that came twice, in different company, is shown once."""
+    """The lines around a flag as they were spoken; one that came twice, in different company, is shown once.
+
+    Other words under an id that was there before are shown beside the first ones: nothing replaces what was stored.
+    """
     pieces = connection.execute(select(flag_contexts.c.lines).where(flag_contexts.c.flag == flag)).scalars()
-    lines = {line.event_id: line for piece in pieces for line in msgspec.convert(piece, list[Line])}
-    in_order = sorted(lines.values(), key=lambda line: (line.start, line.event_id))
+    lines = {line for piece in pieces for line in msgspec.convert(piece, list[Line])}
+    in_order = sorted(lines, key=lambda line: (line.start, line.event_id, line.text))
     return tuple(ContextLine(*msgspec.structs.astuple(line)) for line in in_order)
 
 
-def _short_digest(content: bytes) -> str:
-    """100 bits in twenty letters and digits."""
-    return b32encode(hashlib.sha256(content).digest()[:15]).decode().lower()[:20]
+def _digest_of(lines: Sequence[Line]) -> int:
+    """64 bits (signed): enough to tell the few pieces of one flag apart."""
+    return int.from_bytes(hashlib.sha256(msgspec.json.encode(lines)).digest()[:8], signed=True)
 
 
 def _flag(row: Row[Any]) -> Flag:

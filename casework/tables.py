@@ -82,7 +82,7 @@ flag_contexts = Table(
     "flag_contexts",
     metadata,
     Column("flag", String(32), ForeignKey("flags.id"), primary_key=True),
-    Column("digest", String(32), primary_key=True),
+    Column("digest", BigInteger, primary_key=True, autoincrement=False),
     Column("lines", JSON, nullable=False),
 )
 

@@ -174,19 +174,20 @@ class Watcher:
         self._wake.set()
 
     def _run(self) -> None:
-        seen = self._detector.loaded
+        seen, swapped = self._detector.loaded, False
         while not self._stop.is_set():
             self._wake.wait(self._seconds)
             self._wake.clear()
             if self._stop.is_set():
                 return
+            if swapped:
+                settle()  # by now no batch holds the old detector any more
             forced, self._forced = self._forced, False
             try:
                 now = self._detector.stamp()
                 # Files that still change are half written: wait until two looks find the same.
                 due = forced or (now != self._detector.loaded and now == seen)
-                if due and self._detector.refresh(force=forced):
-                    settle()
+                swapped = due and self._detector.refresh(force=forced)
                 seen = now
             except Exception:
                 # A watcher that ends in silence would look like one that finds nothing new.

@@ -83,7 +83,7 @@ class Reader:
         if unknown:
             fresh = dict(zip(unknown, self._separate(self.plain(unknown)), strict=True))
             if len(self._heard) + len(fresh) > REMEMBERED:
-                self._heard = {}
+                self._heard = dict(known)  # these are about to be asked for
             self._heard.update(fresh)
             known |= fresh
         return [known[text] for text in texts]

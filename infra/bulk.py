@@ -7,7 +7,7 @@ were new, and which. The arrays are written here, as the text PostgreSQL reads: 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date
 from functools import lru_cache
 from typing import Any, Final
 
@@ -31,7 +31,7 @@ def arrays(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The rows' columns as the parameters of ``insert_arrays``. All rows must have the same columns.
 
     Raises:
-        TypeError: a value of a kind that no column here holds.
+        TypeError: a value that is no text, number, moment, day or bytes.
     """
     made = {}
     for name in rows[0]:
@@ -75,9 +75,11 @@ def _element(value: Any) -> str:
             text = storable(value)
         case None:
             return "NULL"
-        case bool() | int() | float():
+        case float():
+            return float.__repr__(value)  # also of what NumPy derives from it
+        case bool() | int():
             return repr(value)
-        case datetime():
+        case date():
             return f'"{value.isoformat()}"'
         case bytes():
             text = f"\\x{value.hex()}"

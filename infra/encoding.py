@@ -17,5 +17,5 @@ def json_bytes(value: Any) -> bytes:
 
 
 def json_text(value: Any) -> str:
-    """``json_bytes`` as text, as the databases' JSON columns take it."""
+    """``json_bytes`` as text, as the databases' JSON columns take it. Other than ``json.dumps`` it writes NaN as null."""
     return json_bytes(value).decode()

@@ -95,7 +95,7 @@ def stage(topic: str, name: str) -> Iterator[None]:
     """Count the time of the block towards a stage of a topic's work."""
     begun, computed = time.perf_counter(), time.thread_time()
     try:
-        # Decoding is counted record by record; a span for each would cost more than the work.
+        # A batch is decoded before its own span begins.
         with nullcontext() if name == "decode" else tracing.span(name, topic=topic):
             yield
     finally:

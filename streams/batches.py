@@ -87,7 +87,7 @@ class Batch:
     bad: list[tuple[int, NewDeadLetter]] = field(default_factory=list)
     parts: list[tuple[Record, int]] = field(default_factory=list)
     size: int = 0
-    _requests: dict[str, str] | None = None
+    _requests: dict[str, str] | None = field(default=None, init=False, repr=False)
 
     @property
     def records(self) -> int:
@@ -113,8 +113,10 @@ class Batch:
         What follows ``#`` in the id names a version of the event.
         """
         if self._requests is None:
-            pairs = zip(self.events, self.places, strict=True)
-            self._requests = {event.id: place[0].request for event, place in pairs if place[0].request}
+            self._requests = {}
+            for event, (record, _, _) in zip(self.events, self.places, strict=True):
+                if record.request:
+                    self._requests.setdefault(event.id, record.request)  # an event that comes again has no effect
         return self._requests.get(event_id) or self._requests.get(event_id.partition("#")[0])
 
 

@@ -91,12 +91,12 @@ class Consumer:
         return Done(batch.records, batch.size, len(batch.bad), len(codes), share)
 
     def _read(self, connection: Connection) -> tuple[int, int, Batch]:
-        start = end = record_log.committed(connection, GROUP, self.topic)
+        start = record_log.committed(connection, GROUP, self.topic)
         if start != self._position:
             self._forget()  # another process has been at work, or this one begins
         records = record_log.read(connection, self.topic, start)
         batch = next_batch(self.topic, records, size=self._settings.batch_size)
-        return start, batch.parts[-1][0].offset if batch.parts else end, batch
+        return start, batch.parts[-1][0].offset if batch.parts else start, batch
 
     def _finish(self, connection: Connection, batch: Batch, end: int) -> float:
         if self._work.store is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -75,7 +76,10 @@ def test_context_is_kept_once_and_in_order(database: Database, clock: FixedClock
         assert len(connection.execute(select(flag_contexts)).all()) == 2, (
             "what came twice in the same company is kept once"
         )
+        flags.add_context(connection, flag=new.id, lines=[msgspec.structs.replace(lines[0], text="改过的第2句")])
+        later = flags.get(connection, id=new.id).context
     assert [line.text for line in context] == ["第1句", "第2句"]
+    assert [line.text for line in later] == ["第1句", "改过的第2句", "第2句"], "nothing replaces what was stored"
     assert context[0].start == SPOKEN_AT + timedelta(seconds=1)
     assert (context[0].start.utcoffset(), context[0].end) == (timedelta(0), None)
 

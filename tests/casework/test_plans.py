@@ -78,7 +78,7 @@ def _flag(n: int) -> dict[str, object]:
 
 
 def _context(n: int) -> dict[str, object]:
-    return {"flag": f"f{n:06}", "digest": f"d{n}", "lines": [[f"u{n}", NOON, None, "host", "x"]]}
+    return {"flag": f"f{n:06}", "digest": n, "lines": [[f"u{n}", NOON, None, "host", "x"]]}
 
 
 def _complaint(n: int) -> dict[str, object]:

@@ -7,7 +7,6 @@ Follows: 0005
 from __future__ import annotations
 
 import hashlib
-from base64 import b32encode
 from itertools import groupby
 
 import msgspec
@@ -35,7 +34,7 @@ def upgrade() -> None:
     new = op.create_table(
         "flag_contexts",
         sa.Column("flag", sa.String(length=32), nullable=False),
-        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.Column("digest", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("lines", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["flag"], ["flags.id"], name=op.f("fk_flag_contexts_flag")),
         sa.PrimaryKeyConstraint("flag", "digest", name=op.f("pk_flag_contexts")),
@@ -44,6 +43,6 @@ def upgrade() -> None:
     rows = connection.execute(sa.select(OLD).order_by(OLD.c.flag, OLD.c.start, OLD.c.event_id))
     for flag, said in groupby(rows, lambda row: row.flag):
         lines = msgspec.to_builtins([(row.event_id, row.start, row.end, row.speaker, row.text) for row in said])
-        digest = b32encode(hashlib.sha256(msgspec.json.encode(lines)).digest()[:15]).decode().lower()[:20]
+        digest = int.from_bytes(hashlib.sha256(msgspec.json.encode(lines)).digest()[:8], signed=True)
         connection.execute(new.insert().values(flag=flag, digest=digest, lines=lines))
     op.drop_table("flag_context")

@@ -95,7 +95,7 @@ def test_a_flag_is_logged_with_the_request_that_brought_its_event(database: Data
     work = Work("transcripts", lambda events: handlers.transcripts(events, rooms))
     batch = Batch("transcripts")
     batch.add(Record("transcripts", 0, "yunjian/r1", array(utterance(1), utterance(2, CLAIM)), NOON, request="abc"))
-    batch.add(Record("transcripts", 1, "yunjian/r1", array(utterance(3)), NOON, request="def"))
+    batch.add(Record("transcripts", 1, "yunjian/r1", array(utterance(3), utterance(2, CLAIM)), NOON, request="def"))
     with capture_logs() as logged, database.write() as connection:
         batches.in_one_go(work, batch, clock)(connection)
         (flag,) = connection.execute(casework.flags.select()).all()
