@@ -7,6 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 BEIJING = ZoneInfo("Asia/Shanghai")
+BEIJING_OFFSET = timedelta(hours=8)
 
 
 class Clock(Protocol):
@@ -37,9 +38,14 @@ class FixedClock:
         self._at += by
 
 
+def beijing_day(moment: datetime) -> date:
+    """The date in Beijing, where the law's days are counted, at an aware moment (since 1992, when summer time ended)."""
+    return moment.date() if moment.utcoffset() == BEIJING_OFFSET else moment.astimezone(BEIJING).date()
+
+
 def today(clock: Clock) -> date:
-    """Today's date in Beijing, where the law's days are counted."""
-    return clock.now().astimezone(BEIJING).date()
+    """Today's date in Beijing."""
+    return beijing_day(clock.now())
 
 
 def end_of_day(day: date) -> datetime:

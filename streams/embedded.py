@@ -27,8 +27,9 @@ from streams.consumer import GROUP, Consumer, Done, Work
 from streams.deadletters import DeadLetterLimitExceeded
 from streams.events import Utterance, key_of
 from streams.indexing import Indexer
+from streams.known_listings import KnownListing
 from streams.outgoing import outbox_to_log
-from streams.pipeline import Handlers, KnownListing
+from streams.pipeline import Handlers
 from streams.room import RoomState, key_of_listing, listings_near
 from streams.side_indexing import SideIndexing
 from streams.state import StateStore

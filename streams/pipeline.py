@@ -5,24 +5,23 @@ Both engines call these. The outputs depend on the events and their order only, 
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
-from msgspec import Struct
 
-from casework.flags import Line, NewFlag
+from casework.flags import Line
 from casework.subjects import subject_id
 from classifiers.finding import CheckResult, Finding, Item
-from classifiers.price_claims import History, remember
-from infra.clock import BEIJING
+from classifiers.price_claims import History
+from infra.clock import beijing_day
 from streams.events import Complaint, Decision, Listing, Utterance, key_of
+from streams.known_listings import KnownListing, learn
 from streams.outputs import (
     ComplaintTriaged,
     ContextAdded,
@@ -34,6 +33,7 @@ from streams.outputs import (
     RoomSeen,
     SubjectSeen,
 )
+from streams.raising import best_first, joined, listing_flag, utterance_flag
 from streams.room import (
     BEFORE,
     CONTEXT_REACH,
@@ -44,14 +44,12 @@ from streams.room import (
     OpenFlag,
     Repeats,
     RoomState,
-    key_of_listing,
     line_of,
 )
 
 if TYPE_CHECKING:
     from classifiers.listings import ListingText
 
-BEIJING_OFFSET: Final = timedelta(hours=8)
 TAKES_BACK: Final = "host"
 
 
@@ -73,17 +71,6 @@ class Tools:
     price_claim: Callable[[str, Listing, History, date], Finding | None]
     triage: Callable[[Sequence[str]], list[dict[str, Any]]]
     may_take_back: Callable[[Sequence[str]], list[bool]] = lambda texts: [True] * len(texts)
-
-
-class KnownListing(Struct, frozen=True):
-    """A listing as it was last seen; ``event`` is the id under which its present wording is flagged.
-
-    ``prices``: its lowest price per day, ten days back and the last one before, for 令56 art. 16.
-    """
-
-    listing: Listing
-    event: str
-    prices: History = ()
 
 
 NO_LISTINGS: Final[Mapping[str, KnownListing]] = MappingProxyType({})
@@ -147,7 +134,7 @@ class Handlers:
         A listing whose wording changes is flagged anew, under its id and a digest of the new wording; otherwise a claim
         put in after a decision would never be seen again.
         """
-        fresh = [known for listing in batch if (known := _learn(listing, state))]
+        fresh = [known for listing in batch if (known := learn(listing, state))]
         outputs: list[Output] = []
         results = self._tools.check_listings([k.listing for k in fresh], [k.prices for k in fresh])
         for known, result in zip(fresh, results, strict=True):
@@ -155,9 +142,9 @@ class Handlers:
             room = subject_id("room", listing.platform, listing.room) if listing.room else None
             seller = subject_id("seller", listing.platform, listing.seller)
             outputs += [SubjectSeen(seller, room), ListingStored(listing)]
-            findings = _best_first(result.findings)
+            findings = best_first(result.findings)
             if findings:
-                outputs.append(FlagRaised(_listing_flag(known, seller, room, result, findings)))
+                outputs.append(FlagRaised(listing_flag(known, seller, room, result, findings)))
         return outputs
 
     def complaints(self, batch: Sequence[Complaint]) -> list[Output]:
@@ -199,7 +186,7 @@ class Handlers:
             # Only what is remembered between batches counts inside one too, or a cut between them would change findings.
             heard.append((said.speaker, said.text[:MAX_LINE]))
             category = said.category or (known.listing.category if known else None)
-            item = Item(text=said.text, category=category, at=_beijing_day(said.start), before=before)
+            item = Item(text=said.text, category=category, at=beijing_day(said.start), before=before)
             items.append((len(visit.fresh) - 1, item))
         return items
 
@@ -229,16 +216,16 @@ class Handlers:
     def _judge(self, visit: _Visit, index: int, result: CheckResult, line: Line, outputs: list[Output]) -> None:
         """Raise a flag when the detector found something, or when the words contradict the listing on show."""
         said, known, room = visit.fresh[index], visit.listings[index], visit.room
-        found, day = list(result.findings), _beijing_day(said.start)
+        found, day = list(result.findings), beijing_day(said.start)
         if known:
             compared = self._tools.contradicts(said.text, known.listing, day)
             priced = self._tools.price_claim(said.text, known.listing, known.prices, day)
             for extra in (compared, priced):
-                found = found if extra is None else _joined(found, extra)
-        findings = _best_first(found)
+                found = found if extra is None else joined(found, extra)
+        findings = best_first(found)
         if not findings:
             return
-        flag = _utterance_flag(said, known, result, findings)
+        flag = utterance_flag(said, known, result, findings)
         outputs.append(FlagRaised(flag, (*room.around(said.start), line)))
         matched = tuple(said.text[start:end] for start, end in flag.finding.spans)
         room.open.append(OpenFlag(flag.id, flag.finding.code, said.start, said.speaker, matched))
@@ -278,7 +265,7 @@ def standard_tools(detector: Checker, *, brands: Path | None = None) -> Tools:
 
     def as_text(listing: Listing) -> ListingText:
         fields = {name: getattr(listing, name) for name in LISTING_FIELDS}
-        return listings.ListingText(**fields, at=_beijing_day(listing.at))
+        return listings.ListingText(**fields, at=beijing_day(listing.at))
 
     register = load_brands(brands, categories=bundled_reader().lexicon.categories) if brands else None
     return Tools(
@@ -335,101 +322,3 @@ def _by_key(batch: Iterable[Utterance]) -> dict[str, list[Utterance]]:
     for said in batch:
         rooms.setdefault(key_of(said), []).append(said)
     return rooms
-
-
-def _learn(listing: Listing, state: MutableMapping[str, KnownListing]) -> KnownListing | None:
-    """Take note of a listing. None: a newer form of it is known."""
-    key = key_of_listing(listing)
-    before = state.get(key)
-    prices = remember(before.prices if before else (), _beijing_day(listing.at), listing.price)
-    if before is None:
-        known = KnownListing(listing, listing.id, prices)
-    elif listing.at < before.listing.at:
-        state[key] = msgspec.structs.replace(before, prices=prices)
-        return None
-    elif _wording(listing) == _wording(before.listing):
-        known = KnownListing(listing, before.event, prices)
-    else:
-        digest = hashlib.sha256("\0".join(map(str, _wording(listing))).encode()).hexdigest()
-        known = KnownListing(listing, f"{listing.id[:180]}#{digest[:12]}", prices)
-    state[key] = known
-    return known
-
-
-def _wording(listing: Listing) -> tuple[object, ...]:
-    """What a page claims; the struck-through price is a claim, the price is not."""
-    claims = listing.title, listing.description, listing.brand, listing.category, listing.price_basis
-    return (*claims, listing.list_price) if listing.list_price is not None else claims
-
-
-def _joined(findings: Sequence[Finding], extra: Finding) -> list[Finding]:
-    """The findings with one more, by confidence. One of the same code gives way: the extra one rests on the listing's facts.
-
-    What the facts bear out (``exempt``) only takes the place of a finding on the same words.
-    """
-    if not extra.caught and not any(one.code == extra.code and _overlap(one, extra) for one in findings):
-        return list(findings)
-    ranked = [finding for finding in findings if finding.code != extra.code]
-    at = next((i for i, finding in enumerate(ranked) if finding.confidence < extra.confidence), len(ranked))
-    ranked.insert(at, extra)
-    return ranked
-
-
-def _overlap(one: Finding, other: Finding) -> bool:
-    return not one.spans or any(a < d and c < b for a, b in one.spans for c, d in other.spans)
-
-
-def _best_first(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The finding to flag first, then the others; empty when none of them should be looked at now."""
-    ranked = list(findings)
-    first = next((i for i, finding in enumerate(ranked) if finding.caught), None)
-    return () if first is None else (ranked[first], *ranked[:first], *ranked[first + 1 :])
-
-
-def _utterance_flag(
-    said: Utterance, known: KnownListing | None, result: CheckResult, findings: tuple[Finding, ...]
-) -> NewFlag:
-    host = subject_id("host", said.platform, said.host)
-    return NewFlag(
-        event_id=said.id,
-        source="transcript",
-        platform=said.platform,
-        subject=host,
-        text=said.text,
-        finding=findings[0],
-        others=findings[1:],
-        versions=result.versions,
-        spoken_at=said.start,
-        room=subject_id("room", said.platform, said.room),
-        session=said.session,
-        host=host,
-        operator=subject_id("operator", said.platform, said.operator) if said.operator else None,
-        seller=subject_id("seller", said.platform, known.listing.seller) if known else None,
-        listing=known.listing.id if known else said.listing,
-        category=said.category or (known.listing.category if known else None),
-    )
-
-
-def _listing_flag(
-    known: KnownListing, seller: str, room: str | None, result: CheckResult, findings: tuple[Finding, ...]
-) -> NewFlag:
-    listing = known.listing
-    return NewFlag(
-        event_id=known.event,
-        source="listing",
-        platform=listing.platform,
-        subject=seller,
-        text=result.text,
-        finding=findings[0],
-        others=findings[1:],
-        versions=result.versions,
-        spoken_at=listing.at,
-        room=room,
-        seller=seller,
-        listing=listing.id,
-        category=listing.category,
-    )
-
-
-def _beijing_day(moment: datetime) -> date:
-    return moment.date() if moment.utcoffset() == BEIJING_OFFSET else moment.astimezone(BEIJING).date()

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from streams.batches import Work
 from streams.events import Utterance
 from streams.kafka.memory import TableMemory
-from streams.pipeline import Handlers, KnownListing
+from streams.known_listings import KnownListing
+from streams.pipeline import Handlers
 from streams.room import RoomState, key_of_listing, listings_near
 from streams.state import StateStore
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.events import Decision, Listing, Utterance
+from streams.known_listings import KnownListing
 from streams.outputs import (
     ComplaintTriaged,
     ContextAdded,
@@ -23,7 +24,6 @@ from streams.outputs import (
     RoomSeen,
     SubjectSeen,
 )
-from streams.pipeline import KnownListing
 from streams.room import MAX_LINE, OPEN_FLAGS, RECENT_COMMENTS, RECENT_LINES, RoomState
 from tests.conftest import NOON
 from tests.streams.fakes import START, FakeDetector, complaint, fake_handlers, listing, utterance

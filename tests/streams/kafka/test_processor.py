@@ -17,8 +17,8 @@ from streams.kafka import partitions
 from streams.kafka.partitions import Claimant
 from streams.kafka.processor import Gap, Ground, Processor
 from streams.kafka.works import assemble
+from streams.known_listings import KnownListing
 from streams.log import Record
-from streams.pipeline import KnownListing
 from streams.tables import handler_state
 from tests.conftest import NOON
 from tests.streams.fakes import START, fake_handlers, listing, utterance
