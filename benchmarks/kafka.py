@@ -341,7 +341,7 @@ def _watch(database: Database, ends: dict[int, int]) -> tuple[int, float]:
         stored = _stored(database)
         if all(stored.get(number, 0) >= end for number, end in ends.items()):
             return early, time.time() - begun
-        time.sleep(0.02)
+        time.sleep(0.1)  # each look costs the database something
     raise TimeoutError(f"not done after {PATIENCE} seconds: {stored} of {ends}")
 
 
