@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -127,7 +128,7 @@ def _bytes_per_flag(url: str, together: int) -> int:
     migrate.upgrade(database)
     for first in range(0, SIZED, BIG_BATCH):
         numbers = range(first, first + BIG_BATCH)
-        for begin in range(0, LINES // 2 + together, together):
+        for begin in range(0, LINES // 2, together):
             outputs: list[Output] = []
             for number in numbers:
                 flag = _flag(number, number % ROOMS)
@@ -170,12 +171,14 @@ def _flag(number: int, room: int) -> NewFlag:
     )
 
 
-_SAID = texts(20_000)
+@cache
+def _said() -> list[str]:
+    return texts(20_000)
 
 
 def _line(number: int, n: int) -> Line:
     at = _TEMPLATE.spoken_at + timedelta(seconds=n)
-    return Line(f"u-{number}-{n}", at, None, "host", _SAID[(number * LINES + n) % len(_SAID)])
+    return Line(f"u-{number}-{n}", at, None, "host", _said()[(number * LINES + n) % len(_said())])
 
 
 def _store(database: Database, group: str, first: int, size: int) -> None:

@@ -27,7 +27,7 @@ from kafka.admin import OffsetSpec
 from sqlalchemy import func, select
 
 from benchmarks import kafka_process
-from benchmarks.day import ROOMS, texts, utterance
+from benchmarks.day import texts, utterance
 from benchmarks.kafka_load import PARTITIONS, PER_RECORD, place, records
 from casework.tables import flags
 from infra.database import Database
@@ -285,12 +285,15 @@ def _outage(at: At, said: Sequence[str]) -> dict[str, Any]:
         sender = threading.Thread(target=_send_steadily, args=(connection, said, OUTAGE_RATE, {}), kwargs=more)
         sender.start()
         latest = {TopicPartition(connection.topic(TOPIC), n): OffsetSpec.LATEST for n in range(PARTITIONS)}
+
+        def written() -> int:
+            return sum(end.offset for end in admin.list_partition_offsets(latest).values())
+
         with _processes("kafka_process", settings, 2) as running:
             ready = time.time()
-            while True:
-                ends = sum(end.offset for end in admin.list_partition_offsets(latest).values())
-                if ends - sum(_stored(database).values()) < OUTAGE_RATE:
-                    break
+            while written() - sum(_stored(database).values()) >= OUTAGE_RATE:
+                if time.time() > begun + PATIENCE:
+                    raise TimeoutError(f"not caught up after {PATIENCE} seconds")
                 time.sleep(0.2)
             caught_up = time.time()
             stop.set()
@@ -399,6 +402,3 @@ def _line(process: subprocess.Popen[str]) -> dict[str, Any]:
 def _print(*lines: dict[str, Any]) -> None:
     for line in lines:
         print(json.dumps(line, ensure_ascii=False), flush=True)
-
-
-__all__ = ["PARTITIONS", "ROOMS", "main"]

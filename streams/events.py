@@ -239,7 +239,7 @@ def decode_record(topic: str, raw: bytes, *, now: datetime | None = None, key: s
         return _too_many(raw)
     before: Event | None = None
     for event in events:
-        if _violations(event, latest, before) or (key is not None and key_of(event) != key):
+        if _violations(event, latest, before) or _wrong_key(event, key):
             return _decode_one_by_one(kind, raw, latest, key)
         before = event
     return Decoded(events=list(enumerate(events)))
